@@ -1,0 +1,1 @@
+"""The AWS side and the local side of the platform."""

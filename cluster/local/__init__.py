@@ -1,0 +1,1 @@
+"""A kind cluster on this machine: container engine, images, host tools, life-cycle."""

@@ -1,0 +1,1 @@
+"""The operators; every one has the same rooms (ARCHITECTURE.md)."""

@@ -1,0 +1,1 @@
+"""The GitOps engine: serves Argo CD's Application."""

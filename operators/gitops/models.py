@@ -1,0 +1,1 @@
+"""The Application resource, with the names and meanings of Argo CD."""

@@ -1,0 +1,1 @@
+"""Decide what an Application needs next: pure."""
