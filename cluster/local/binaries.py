@@ -66,6 +66,7 @@ PROGRAMS = {
     "etcd": Program("etcd", "go.etcd.io/etcd/server/v3"),
     **{name: _kubernetes(name) for name in KUBERNETES},
     "kind": Program("kind", "sigs.k8s.io/kind"),
+    "runc-shim": Program("runc-shim", "."),
 }
 
 
@@ -85,8 +86,8 @@ def cached(settings: Settings, name: str) -> Path:
 def key(program: Program, recipes: Path = RECIPES) -> str:
     """16 hex digits of everything that decides what the program will be, the Go version apart."""
     digest = hashlib.sha256(repr(program).encode())
-    for name in ("go.mod", "go.sum"):
-        digest.update((recipes / program.recipe / name).read_bytes())
+    for path in sorted((recipes / program.recipe).iterdir()):
+        digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
