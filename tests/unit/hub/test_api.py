@@ -3,18 +3,21 @@
 import asyncio
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from hub.api import make_app
 from hub.settings import Settings
 
+Client = TestClient[web.Request, web.Application]
 
-async def client_of(settings: Settings) -> TestClient:
+
+async def client_of(settings: Settings) -> Client:
     client = TestClient(TestServer(make_app(settings)))
     await client.start_server()
     return client
 
 
-async def test_the_root_tells_who_answers():
+async def test_the_root_tells_who_answers() -> None:
     client = await client_of(Settings(message="hi", version="1", environment="dev", pod="hub-api-1"))
     try:
         answer = await client.get("/")
@@ -26,7 +29,7 @@ async def test_the_root_tells_who_answers():
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-async def test_a_pod_that_fails_its_users_still_answers_its_probes(path):
+async def test_a_pod_that_fails_its_users_still_answers_its_probes(path: str) -> None:
     client = await client_of(Settings(error_rate=1))
     try:
         assert (await client.get("/")).status == 500
@@ -35,7 +38,7 @@ async def test_a_pod_that_fails_its_users_still_answers_its_probes(path):
         await client.close()
 
 
-async def test_the_error_rate_is_a_share():
+async def test_the_error_rate_is_a_share() -> None:
     client = await client_of(Settings(error_rate=0.5))
     try:
         codes = [(await client.get("/")).status for _ in range(200)]
@@ -46,7 +49,7 @@ async def test_the_error_rate_is_a_share():
         await client.close()
 
 
-async def test_latency_makes_an_answer_wait():
+async def test_latency_makes_an_answer_wait() -> None:
     client = await client_of(Settings(latency_s=0.2))
     try:
         started = asyncio.get_running_loop().time()
@@ -57,7 +60,7 @@ async def test_latency_makes_an_answer_wait():
         await client.close()
 
 
-async def test_metrics_count_by_route_and_code_and_unknown_paths_as_one():
+async def test_metrics_count_by_route_and_code_and_unknown_paths_as_one() -> None:
     client = await client_of(Settings())
     try:
         await client.get("/")

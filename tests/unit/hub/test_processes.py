@@ -41,7 +41,7 @@ async def until_ready(session: aiohttp.ClientSession, url: str) -> None:
 
 
 @pytest.mark.parametrize("module", ["hub.api", "hub.worker"])
-async def test_sigterm_ends_with_zero(module):
+async def test_sigterm_ends_with_zero(module: str) -> None:
     port = free_port()
     process = await started(module, PORT=str(port))
     async with aiohttp.ClientSession() as session:
@@ -54,7 +54,7 @@ async def test_sigterm_ends_with_zero(module):
     assert process.returncode == 0
 
 
-async def test_a_request_under_way_is_answered_after_sigterm():
+async def test_a_request_under_way_is_answered_after_sigterm() -> None:
     port = free_port()
     process = await started("hub.api", PORT=str(port), HUB_LATENCY_MS="700")
     async with aiohttp.ClientSession() as session:
@@ -71,7 +71,7 @@ async def test_a_request_under_way_is_answered_after_sigterm():
     assert process.returncode == 0
 
 
-async def test_a_wrong_setting_is_one_line_and_exit_code_2():
+async def test_a_wrong_setting_is_one_line_and_exit_code_2() -> None:
     process = await started("hub.api", HUB_ERROR_RATE="5%")
 
     async with asyncio.timeout(30):

@@ -4,19 +4,19 @@ import pytest
 from hub.settings import Settings, WrongSetting
 
 
-def test_an_empty_environment_is_enough():
+def test_an_empty_environment_is_enough() -> None:
     settings = Settings.from_environment({})
 
     assert (settings.port, settings.error_rate, settings.latency_s) == (8000, 0.0, 0.0)
 
 
-def test_the_chart_tells_version_pod_and_port():
+def test_the_chart_tells_version_pod_and_port() -> None:
     settings = Settings.from_environment({"SERVICE_VERSION": "abc", "POD_NAME": "hub-api-1", "PORT": "9000"})
 
     assert (settings.version, settings.pod, settings.port) == ("abc", "hub-api-1", 9000)
 
 
-def test_latency_is_given_in_milliseconds():
+def test_latency_is_given_in_milliseconds() -> None:
     assert Settings.from_environment({"HUB_LATENCY_MS": "250"}).latency_s == 0.25
 
 
@@ -30,7 +30,7 @@ def test_latency_is_given_in_milliseconds():
         ("PORT", "http", "PORT takes a number from 0 to 65535, it holds 'http'"),
     ],
 )
-def test_a_wrong_value_is_named(name, value, told):
+def test_a_wrong_value_is_named(name: str, value: str, told: str) -> None:
     with pytest.raises(WrongSetting) as error:
         Settings.from_environment({name: value})
 
