@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
+
+from tests.support.helm import Chart, Helm, Manifest, Refused, pod_templates
 
 OWN_LABELS = {"app.kubernetes.io/name", "app.kubernetes.io/instance"}
 FORBIDDEN_VERBS = {"*", "escalate", "bind", "impersonate", "deletecollection"}
 
 
 @pytest.fixture(params=["least", "full"])
-def objects(request: pytest.FixtureRequest, helm: Any, chart: Any) -> list[dict[str, Any]]:
-    rendered: list[dict[str, Any]] = helm.template_once(chart.path, getattr(chart, request.param))
-    return rendered
+def objects(request: pytest.FixtureRequest, helm: Helm, chart: Chart) -> list[Manifest]:
+    return helm.template_once(chart.path, getattr(chart, request.param))
 
 
-def test_lint_finds_nothing(helm: Any, chart: Any) -> None:
+def test_lint_finds_nothing(helm: Helm, chart: Chart) -> None:
     assert "0 chart(s) failed" in helm("lint", "--strict", str(chart.path), values=chart.least)
 
 
-def test_an_unknown_key_is_refused_by_its_name(helm: Any, chart: Any) -> None:
-    with pytest.raises(AssertionError, match="Additional property replcias is not allowed"):
+def test_an_unknown_key_is_refused_by_its_name(helm: Helm, chart: Chart) -> None:
+    with pytest.raises(Refused, match="Additional property replcias is not allowed"):
         helm.template(chart.path, {**chart.least, "replcias": 2})
 
 
@@ -37,7 +38,7 @@ def leaves(values: dict[str, Any], path: str = "") -> Iterator[str]:
             yield f"{path}{key}"
 
 
-def test_every_default_value_has_a_rule_and_is_explained(chart: Any) -> None:
+def test_every_default_value_has_a_rule_and_is_explained(chart: Chart) -> None:
     values = chart.path / "values.yaml"
     if not values.exists() or not (chart.path / "README.md").exists():
         return
@@ -51,20 +52,20 @@ def test_every_default_value_has_a_rule_and_is_explained(chart: Any) -> None:
         assert f"`{path}`" in readme or (f".{leaf}`" in readme and parent in readme), f"README.md is silent on {path}"
 
 
-def test_every_object_says_whose_it_is(objects: list[dict[str, Any]]) -> None:
+def test_every_object_says_whose_it_is(objects: list[Manifest]) -> None:
     for one in objects:
         if one["kind"] in {"CustomResourceDefinition", "Namespace", "Secret", "ConfigMap"}:
             continue
         assert set(one["metadata"]["labels"]) >= OWN_LABELS, f"{one['kind']}/{one['metadata']['name']}"
 
 
-def test_no_object_is_rendered_twice(objects: list[dict[str, Any]]) -> None:
+def test_no_object_is_rendered_twice(objects: list[Manifest]) -> None:
     names = [(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]) for one in objects]
 
     assert sorted(set(names), key=str) == sorted(names, key=str)
 
 
-def test_pods_keep_to_the_restricted_standard(objects: list[dict[str, Any]], pod_templates: Callable[..., Any]) -> None:
+def test_pods_keep_to_the_restricted_standard(objects: list[Manifest]) -> None:
     for owner, template in pod_templates(objects):
         spec = template["spec"]
         assert spec["securityContext"]["runAsNonRoot"] is True, owner
@@ -79,9 +80,7 @@ def test_pods_keep_to_the_restricted_standard(objects: list[dict[str, Any]], pod
             assert "privileged" not in context, owner
 
 
-def test_containers_say_what_they_need_and_come_from_the_node_when_it_has_them(
-    objects: list[dict[str, Any]], pod_templates: Callable[..., Any]
-) -> None:
+def test_containers_say_what_they_need_and_come_from_the_node_when_it_has_them(objects: list[Manifest]) -> None:
     for owner, template in pod_templates(objects):
         for container in template["spec"]["containers"]:
             assert {"cpu", "memory"} <= set(container["resources"]["requests"]), owner
@@ -90,7 +89,7 @@ def test_containers_say_what_they_need_and_come_from_the_node_when_it_has_them(
             assert re.fullmatch(r".+:[^:]+", container["image"]), owner
 
 
-def test_rights_are_named_one_by_one(objects: list[dict[str, Any]]) -> None:
+def test_rights_are_named_one_by_one(objects: list[Manifest]) -> None:
     for one in objects:
         if one["kind"] not in {"Role", "ClusterRole"}:
             continue
@@ -102,22 +101,20 @@ def test_rights_are_named_one_by_one(objects: list[dict[str, Any]]) -> None:
             assert not {"roles", "clusterroles", "rolebindings", "clusterrolebindings"} & set(rule["resources"]), said
 
 
-def test_nobody_is_cluster_admin_unasked(objects: list[dict[str, Any]]) -> None:
+def test_nobody_is_cluster_admin_unasked(objects: list[Manifest]) -> None:
     bound = {one["roleRef"]["name"] for one in objects if one["kind"].endswith("RoleBinding")}
 
     assert "cluster-admin" not in bound
 
 
-def test_every_selector_of_a_service_or_policy_finds_a_pod(
-    objects: list[dict[str, Any]], pod_templates: Callable[..., Any]
-) -> None:
+def test_every_selector_of_a_service_or_policy_finds_a_pod(objects: list[Manifest]) -> None:
     labels = [template["metadata"]["labels"] for _, template in pod_templates(objects)]
     for one in objects:
         selector = selector_of(one)
         assert not selector or any(selector.items() <= found.items() for found in labels), one["metadata"]["name"]
 
 
-def selector_of(one: dict[str, Any]) -> dict[str, str]:
+def selector_of(one: Manifest) -> dict[str, str]:
     """The labels by which an object finds pods; a Service's stand at another place than the others'."""
     spec = one.get("spec", {})
     if one["kind"] == "Service":

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from operators.gitops.models import parse, unserved
+from tests.support.helm import Helm, Refused
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -25,7 +26,7 @@ def applications() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, helm: Any) -> Path:
+def checkout(tmp_path: Path, helm: Helm) -> Path:
     """A copy of what the Git server holds, with the tenant's dependencies built."""
     for folder in ("charts", "gitops"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -34,7 +35,7 @@ def checkout(tmp_path: Path, helm: Any) -> Path:
 
 
 @pytest.fixture
-def environment(checkout: Path, helm: Any) -> Callable[[str], dict[str, Any]]:
+def environment(checkout: Path, helm: Helm) -> Callable[[str], dict[str, Any]]:
     def rendered(name: str) -> dict[str, Any]:
         [application] = [one for one in applications() if one["metadata"]["name"] == f"hub-{name}"]
         source = application["spec"]["source"]
@@ -105,7 +106,7 @@ def test_a_wrong_value_names_the_service_it_was_meant_for(
     values = checkout / "gitops/environments/prod/hub/values.yaml"
     values.write_text(values.read_text().replace("replicas: 2", "replicas: two"))
 
-    with pytest.raises(AssertionError) as error:
+    with pytest.raises(Refused) as error:
         environment("prod")
 
     assert "api:\n- replicas: Invalid type. Expected: integer, given: string" in str(error.value)

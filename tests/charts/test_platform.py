@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.helm import Helm, Refused
+
 Render = Callable[..., dict[str, Any]]
 IMAGE = {"image": {"tag": "1.0"}}
 KEEP = {"helm.sh/resource-policy": "keep"}
@@ -107,7 +109,7 @@ def test_the_probes_ask_the_engine_itself(platform: Render) -> None:
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
 
 
-def test_a_key_of_its_own_is_made_for_webhooks(platform: Render, helm: Any) -> None:
+def test_a_key_of_its_own_is_made_for_webhooks(platform: Render, helm: Helm) -> None:
     secret = platform()["Secret/argocd-secret"]["data"]
 
     assert len(secret["webhook.github.secret"]) >= 40
@@ -127,7 +129,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("change", "told"), WRONG, ids=lambda value: value[:40] if isinstance(value, str) else "")
 def test_a_wrong_value_is_refused_with_its_name(platform: Render, change: dict[str, Any], told: str) -> None:
-    with pytest.raises(AssertionError) as error:
+    with pytest.raises(Refused) as error:
         platform(**change)
 
     assert told in str(error.value)
