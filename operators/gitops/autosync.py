@@ -14,7 +14,7 @@ from typing import Any
 from operators.kit.kube import Ref
 
 from . import pruning, retry
-from .comparison import Comparison
+from .comparison import Comparison, extra_objects
 from .models import (
     Application,
     ApplicationSource,
@@ -25,7 +25,7 @@ from .models import (
     SyncOperation,
     SyncResource,
 )
-from .seen import Seen, Target
+from .seen import Compared, Seen, Target
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,6 @@ class Decision:
     operation: Operation | None = None
     error: str = ""
     """For a SyncError condition."""
-    awaiting: str = ""
-    """A question put to a person."""
     wait: timedelta | None = None
 
 
@@ -55,30 +53,32 @@ def decide(app: Application, seen: Seen, comparison: Comparison, now: datetime) 
         return Decision(error=pruning.refuses_empty(target.revision))
     operation = _operation(app, automated, target)
     last = app.status.operation_state
-    if not _already_attempted(last, target, app.spec.source):
+    if last is None or not _already_attempted(last, target, app.spec.source):
         return Decision(operation)
-    if last is None or last.phase != "Succeeded":
-        text = (last.message if last else "") or "no reason given"
+    if last.phase != "Succeeded":
+        text = last.message or "no reason given"
         return Decision(error=f"Failed last sync attempt to {target.revision}: {text}")
-    return _heal(app, operation, target, comparison, seen, now)
+    return _heal(app, operation, _to_heal(app, operation, differing, seen), now)
 
 
-def _heal(
-    app: Application, operation: Operation, target: Target, comparison: Comparison, seen: Seen, now: datetime
-) -> Decision:
-    """Repair drift, or carry out a deletion that has been approved meanwhile."""
-    policy = app.spec.sync_policy
-    automated = policy.automated if policy and policy.automated else Automated()
-    wanted = pruning.decide(app, operation, target, comparison.extra, seen)
-    if not automated.self_heal and not (wanted.delete and pruning.approval(app)):
-        return Decision(awaiting=wanted.awaiting)
-    refs = [entry.ref for entry in target.objects if entry.differs] if automated.self_heal else []
-    refs += [Ref.of(live) for live in wanted.delete]
+def _to_heal(app: Application, operation: Operation, differing: list[Compared], seen: Seen) -> list[Ref]:
+    """Return what a commit that was synced well before needs: drift, or a deletion that has been approved meanwhile."""
+    automated = app.spec.sync_policy.automated if app.spec.sync_policy else None
+    heals = automated is not None and automated.self_heal
+    refs = [entry.ref for entry in differing] if heals else []
+    if seen.target is not None and (heals or pruning.approval(app)):
+        extra = extra_objects(app, seen.target, seen.tracked)
+        refs += [Ref.of(live) for live in pruning.decide(app, operation, seen.target, extra, seen).delete]
+    return refs
+
+
+def _heal(app: Application, operation: Operation, refs: list[Ref], now: datetime) -> Decision:
+    """Sync only what needs it, after the wait that repeated repairs have to keep."""
     if not refs or operation.sync is None:
-        return Decision(awaiting=wanted.awaiting)
+        return Decision()
     attempts, wait = retry.heal_wait(app.status.operation_state, now)
     if wait > timedelta(0):
-        return Decision(awaiting=wanted.awaiting, wait=wait)
+        return Decision(wait=wait)
     resources = tuple(
         SyncResource.model_validate(
             {"group": ref.group, "kind": ref.kind, "name": ref.name, "namespace": ref.namespace}
@@ -86,7 +86,7 @@ def _heal(
         for ref in sorted(refs)
     )
     sync = operation.sync.but(resources=resources, auto_heal_attempts_count=attempts + 1)
-    return Decision(operation.but(sync=sync), awaiting=wanted.awaiting)
+    return Decision(operation.but(sync=sync))
 
 
 def _operation(app: Application, automated: Automated, target: Target) -> Operation:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from . import autosync, retry, sync
+from . import autosync, pruning, retry, sync
 from .actions import Action
-from .comparison import Comparison
+from .comparison import Comparison, extra_objects
 from .models import (
     Application,
     InitiatedBy,
@@ -58,7 +58,15 @@ def advance(app: Application, seen: Seen, comparison: Comparison, now: datetime)
     decision = autosync.decide(app, seen, comparison, now)
     if decision.operation is not None:
         return _begin(app, decision.operation, seen, now)
-    return Moved(error=decision.error, awaiting=decision.awaiting, requeue_after=decision.wait)
+    return Moved(error=decision.error, awaiting=_still_asked(app, state, seen), requeue_after=decision.wait)
+
+
+def _still_asked(app: Application, last: OperationState | None, seen: Seen) -> str:
+    """Repeat the question that the last sync left open, until it is answered or pointless."""
+    if last is None or seen.target is None:
+        return ""
+    extra = extra_objects(app, seen.target, seen.tracked)
+    return pruning.decide(app, last.operation, seen.target, extra, seen).awaiting
 
 
 def _begin(app: Application, operation: Operation, seen: Seen, now: datetime, *, takes_field: bool = False) -> Moved:
@@ -118,7 +126,7 @@ def _go_on(app: Application, state: OperationState, seen: Seen, now: datetime) -
     if state.finished_at is not None:
         due = state.finished_at + retry.wait_before(state.operation.retry or retry.DEFAULT, state.retry_count or 1)
         if now < due or target is None:
-            wait = max(due - now, timedelta(seconds=1))
+            wait = max(due - now, timedelta(seconds=1 if target else 10))
             return Moved(state, requeue_after=wait)
         target = seen.target if _refreshes(state) and seen.target is not None else target
         state = _aimed(app, state, target).but(message=f"Retrying operation. Attempt #{state.retry_count}")
