@@ -35,7 +35,8 @@ def merge(source: Path, target: Path) -> None:
     """Add the cluster, user and context of `source` to `target`; entries of the same names are replaced."""
     if target.absolute() == source.absolute():
         return
-    mine = _read(target) if target.is_file() else {"apiVersion": "v1", "kind": "Config", "current-context": ""}
+    empty: dict[str, Any] = {"apiVersion": "v1", "kind": "Config", "current-context": ""}
+    mine = _read(target) if target.is_file() else empty
     theirs = _read(source)
     for name in LISTS:
         added = theirs.get(name) or []

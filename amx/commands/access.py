@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -40,11 +42,17 @@ def kubeconfig(
 def env(output: OutputOption = Format.TEXT) -> None:
     """Print what a shell needs to talk to the cluster: eval "$(amx env)"."""
     from amx import kubeconfig as files
-    from cluster.local import engine
+    from cluster.local import engine, hosttools
+    from cluster.local.progress import Progress
     from cluster.local.settings import Settings
 
     settings = Settings.from_environment()
-    variables = {"KUBECONFIG": str(files.existing(settings)), **engine.environment(settings)}
+    variables = {"KUBECONFIG": str(files.existing(settings))}
+    if found := engine.find():
+        variables |= found.env
+    if not shutil.which("kubectl"):
+        kubectl = hosttools.ensure(settings, ["kubectl"], Progress())["kubectl"]
+        variables["PATH"] = f"{kubectl.parent}:{os.environ.get('PATH', os.defpath)}"
     show(variables, "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()), output)
 
 

@@ -37,7 +37,7 @@ def demo(output: OutputOption = Format.TEXT) -> None:
 
 def _summary(result: Result, settings: Settings) -> str:
     requests = result.requests
-    reasons = ", ".join(f"{count} × {reason}" for reason, count in requests.reasons.most_common(3))
+    reasons = ", ".join(f"{count} times {reason}" for reason, count in requests.reasons.most_common(3))
     count = f"{requests.sent} requests were sent meanwhile, {requests.failed} failed"
     lines = ["", *(f"{'✓' if step.ok else '✗'} {step.name:<11} {step.says}" for step in result.steps)]
     lines += [f"{'✗' if requests.failed else '✓'} {'requests':<11} {count}{f' ({reasons})' if reasons else ''}", ""]
@@ -51,7 +51,7 @@ def _summary(result: Result, settings: Settings) -> str:
             f"  see it            curl -H 'Host: hub-dev.localhost' http://127.0.0.1:{settings.http_port}/",
             f"  change it         {name}.venv/bin/amx clone /tmp/platform, edit, git push",
             f"  the last push     {name}.venv/bin/amx receipt",
-            f"  kubectl           eval \"$({name}.venv/bin/amx env)\"; kubectl -n argocd get applications",
+            f'  kubectl           eval "$({name}.venv/bin/amx env)"; kubectl -n argocd get applications',
             f"  remove it         {name}make down",
         ]
     )

@@ -65,7 +65,14 @@ class Checkout:
 
     def before_the_story(self, path: str) -> str:
         """Return the file as the last commit that was not a story's left it."""
-        log = ("log", "-1", "--format=%H", "--invert-grep", f"--grep=^{COMMIT_PREFIX}", f'--grep=^Revert "{COMMIT_PREFIX}')
+        log = (
+            "log",
+            "-1",
+            "--format=%H",
+            "--invert-grep",
+            f"--grep=^{COMMIT_PREFIX}",
+            f'--grep=^Revert "{COMMIT_PREFIX}',
+        )
         commit = self.git(*log, "--", path).strip()
         return self.git("show", f"{commit}:{path}")
 

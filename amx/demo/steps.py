@@ -111,7 +111,9 @@ def _go_live(scene: Scene, message: str) -> float:
         raise StepFailed(f"the receipt does not say that {APPLICATION} was applied: {_quote(push)}")
     read = scene.traffic.wait_until_read(message, LIVE_TIMEOUT_S)
     if read is None:
-        raise StepFailed(f"no answer said {message!r} within {LIVE_TIMEOUT_S:.0f} s; {scene.traffic.current()!r} serves")
+        raise StepFailed(
+            f"no answer said {message!r} within {LIVE_TIMEOUT_S:.0f} s; {scene.traffic.current()!r} serves"
+        )
     if not scene.traffic.wait_until_settled(message, SETTLE_TIMEOUT_S):
         raise StepFailed(f"answers still differ after {SETTLE_TIMEOUT_S:.0f} s; {scene.traffic.current()!r} among them")
     return read - push.started

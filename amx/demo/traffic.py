@@ -97,7 +97,9 @@ class Traffic:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Stop, once what was sent is answered or has run out of time."""
         self._stop.set()
         self._thread.join(TIMEOUT_S * 2)
