@@ -83,11 +83,12 @@ def tell(settings: Settings, narrator: Narrator, story: Sequence[Step] = STORY) 
         with Traffic(target) as traffic:
             run_id = secrets.token_hex(2)
             scene = Scene(checkout, traffic, narrator, _kubectl_of(kubectl, settings), run_id)
-            told = tuple(_told(scene, story))
+            told = tuple(perform(scene, story))
         return Result(told, traffic.tally(), f"http://{HOST}:{settings.http_port}/")
 
 
-def _told(scene: Scene, story: Sequence[Step]) -> list[Told]:
+def perform(scene: Scene, story: Sequence[Step] = STORY) -> list[Told]:
+    """Do the steps in order until one does not do what it says."""
     done = list[Told]()
     for number, step in enumerate(story, start=1):
         scene.narrator.chapter(number, step.title, step.explanation)
