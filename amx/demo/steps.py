@@ -55,16 +55,16 @@ def heal_drift(scene: Scene) -> str:
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    try:
-        assert watch.stdout is not None  # noqa: S101 - Popen was told to make a pipe
-        watch.stdout.readline()
-        command = ("scale", DEPLOYMENT, f"--replicas={wrong}")
-        scene.narrator.command(f"kubectl -n {NAMESPACE} {' '.join(command)}")
-        _kubectl(scene, *command)
-        healed_s = _time_to_heal(watch, wrong, wanted)
-    finally:
-        watch.kill()
-        watch.wait()
+    with watch:
+        try:
+            replicas = _lines_until(watch, time.monotonic() + HEAL_TIMEOUT_S)
+            next(replicas, "")
+            command = ("scale", DEPLOYMENT, f"--replicas={wrong}")
+            scene.narrator.command(f"kubectl -n {NAMESPACE} {' '.join(command)}")
+            _kubectl(scene, *command)
+            healed_s = _time_to_heal(replicas, wrong, wanted)
+        finally:
+            watch.kill()
     return f"{DEPLOYMENT} was back at {wanted} replica{'s' if wanted != 1 else ''} {healed_s:.2f} s after it was edited"
 
 
@@ -119,11 +119,10 @@ def _go_live(scene: Scene, message: str) -> float:
     return read - push.started
 
 
-def _time_to_heal(watch: subprocess.Popen[str], wrong: int, wanted: int) -> float:
+def _time_to_heal(replicas: Iterator[str], wrong: int, wanted: int) -> float:
     """Return the seconds between the edit and its correction, both as the API server told them."""
     edited: float | None = None
-    deadline = time.monotonic() + HEAL_TIMEOUT_S
-    for line in _lines_until(watch, deadline):
+    for line in replicas:
         if line == str(wrong):
             edited = time.monotonic() if edited is None else edited
         elif line == str(wanted) and edited is not None:

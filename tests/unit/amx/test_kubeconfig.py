@@ -40,7 +40,10 @@ def test_merging_again_replaces_the_cluster_that_was_made_anew(tmp_path: Path) -
         source = written(tmp_path / "kind", config("kind-automatrix", "", f"https://127.0.0.1:{port}"))
         kubeconfig.merge(source, target)
     merged = yaml.safe_load(target.read_text())
-    assert [entry["cluster"]["server"] for entry in merged["clusters"]] == ["https://127.0.0.1:1", "https://127.0.0.1:2"]
+    assert [entry["cluster"]["server"] for entry in merged["clusters"]] == [
+        "https://127.0.0.1:1",
+        "https://127.0.0.1:2",
+    ]
 
 
 def test_without_a_file_one_is_made_that_only_the_user_can_read(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tools.docs import Known, problems
 
 KNOWN = Known(targets={"demo"}, commands={"up"}, settings={"AMX_HTTP_PORT"})
@@ -13,7 +14,9 @@ KNOWN = Known(targets={"demo"}, commands={"up"}, settings={"AMX_HTTP_PORT"})
     [
         pytest.param("see [there](other.md#its-heading)", [], id="a link that leads somewhere"),
         pytest.param("see [there](gone.md)", ["gone.md leads nowhere"], id="a file that is gone"),
-        pytest.param("[x](other.md#nothing)", ["other.md#nothing: other.md has no such heading"], id="a heading that is gone"),
+        pytest.param(
+            "[x](other.md#nothing)", ["other.md#nothing: other.md has no such heading"], id="a heading that is gone"
+        ),
         pytest.param("[web](https://example.org/x)", [], id="the web is not asked"),
         pytest.param("make sure it works", [], id="prose is not a command"),
         pytest.param("`make demo` and `make nonsense`", ["there is no `make nonsense`"], id="make targets"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+
 from tools import verify
 from tools.verify import Result, Stage
 
