@@ -42,7 +42,7 @@ class Condition(BaseModel):
 
 
 def get_condition(conditions: Iterable[Condition], type_: str) -> Condition:
-    """Return the condition; where nothing has been observed yet, an Unknown one, so that no caller branches on absence."""
+    """Return the condition, an Unknown one where nothing was observed yet, so that no caller branches on absence."""
     for condition in conditions:
         if condition.type == type_:
             return condition

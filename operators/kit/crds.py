@@ -72,7 +72,7 @@ class Kind:
 
 
 def crd(kind: Kind) -> Manifest:
-    """Build the CustomResourceDefinition; raises TypeError with the field's path where a model cannot be said in one."""
+    """Build the CustomResourceDefinition; raises TypeError with the path of a field that cannot be said in one."""
     version: dict[str, Any] = {
         "name": kind.version,
         "served": True,

@@ -1,7 +1,7 @@
 """JSON schema as pydantic writes it → the structural OpenAPI v3 schema that a CRD needs: pure.
 
-`$ref` is inlined, `X | None` becomes nullable, titles go, exclusive bounds take OpenAPI's form, int-or-string and free-form
-objects get their extensions. What a structural schema cannot say (unions, tuples, recursion) raises TypeError with the path.
+`$ref` is inlined, `X | None` becomes nullable, titles go, exclusive bounds take OpenAPI's form, int-or-string and
+free-form objects get their extensions. Unions, tuples and recursion, which it cannot say, raise TypeError.
 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
 """
 
@@ -81,23 +81,23 @@ def _convert(
 
 
 def _translate(key: str, value: Any, schema: Mapping[str, Any], path: str) -> Schema:
-    """Translate one keyword; () raises TypeError for one that no structural schema has."""
-    if key in ("properties", "items", "additionalProperties"):
-        return {}
-    if key == "const":
-        return {"enum": [value]}
-    if key == "exclusiveMinimum":
-        return {"minimum": value, "exclusiveMinimum": True}
-    if key == "exclusiveMaximum":
-        return {"maximum": value, "exclusiveMaximum": True}
-    if key == "format":
-        return {"format": value} if value in _FORMATS else {}
-    if key == "uniqueItems":
-        return {"x-kubernetes-list-type": "set"}
-    if key == "default":
-        # An object's own fields carry their defaults; repeated here, they would have to be repeated exactly.
-        return {} if isinstance(value, dict) and "properties" in schema else {"default": value}
-    raise TypeError(f"{path}: a CRD's schema cannot say {key!r}")
+    """Translate one keyword; raises TypeError for one that no structural schema has."""
+    # An object's own fields carry their defaults; repeated on it, they would have to be repeated exactly.
+    default = {} if isinstance(value, dict) and "properties" in schema else {"default": value}
+    known: dict[str, Schema] = {
+        "const": {"enum": [value]},
+        "exclusiveMinimum": {"minimum": value, "exclusiveMinimum": True},
+        "exclusiveMaximum": {"maximum": value, "exclusiveMaximum": True},
+        "format": {"format": value} if key == "format" and value in _FORMATS else {},
+        "uniqueItems": {"x-kubernetes-list-type": "set"},
+        "default": default,
+        "properties": {},
+        "items": {},
+        "additionalProperties": {},
+    }
+    if key not in known:
+        raise TypeError(f"{path}: a CRD's schema cannot say {key!r}")
+    return known[key]
 
 
 def _resolve(
