@@ -159,6 +159,11 @@ def owner_folder(settings: Settings) -> Path:
     return settings.cluster_dir / "node"
 
 
+def lock_file(settings: Settings) -> Path:
+    """Return the file that `up` and `down` of one cluster lock; beside its folder, which `down` removes."""
+    return settings.state_dir / f"{settings.cluster_name}.lock"
+
+
 def network(name: str) -> str:
     """Return the cluster's own network: after a restart no other cluster's node has taken an address of ours."""
     return f"amx-{name}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 from cluster.local.commands import Command, run
 from cluster.local.kubectl import Kubectl
 from cluster.local.progress import Step
-from cluster.local.settings import Settings
+from cluster.local.settings import ROOT, Settings
 
 CONTENT = "automatrix.dev/content"
 PENDING = {"pending-install", "pending-upgrade", "pending-rollback"}
@@ -118,3 +118,16 @@ def upgrade(settings: Settings, kubectl: Kubectl, helm: Path, release: Release, 
             log=settings.cluster_dir / "logs" / f"helm-{release.name}.log",
         )
     )
+
+
+def platform(tags: Mapping[str, str]) -> list[Release]:
+    """List the platform's own releases; `tags` holds the built tags by image repository."""
+    image = {"image": {"repository": "automatrix/platform", "tag": tags["automatrix/platform"]}}
+    charts = ROOT / "charts"
+    return [
+        Release("gateway", "automatrix-gateway", charts / "gateway"),
+        Release("git", "automatrix-system", charts / "git", image),
+        Release("platform", "automatrix-system", charts / "platform", image),
+        Release("moto", "automatrix-system", ROOT / "cluster" / "local" / "charts" / "moto"),
+        Release("observability", "automatrix-observability", charts / "observability"),
+    ]
