@@ -62,12 +62,12 @@ def hide_values(message: str) -> str:
 
 
 def _redacted(key: str, value: Any) -> Any:
+    if _SECRET_KEYS.search(key) and value not in (None, "", True, False):
+        return HIDDEN
     if isinstance(value, dict):
         if value.get("kind") == "Secret":
             return {"kind": "Secret", "metadata": {"name": (value.get("metadata") or {}).get("name")}, "data": HIDDEN}
         return {str(k): _redacted(str(k), v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_redacted("", item) for item in value]
-    if _SECRET_KEYS.search(key) and value not in (None, "", True, False):
-        return HIDDEN
     return _URL_PASSWORD.sub(rf"\1{HIDDEN}@", value) if isinstance(value, str) else value

@@ -27,6 +27,8 @@ from .metrics import API_REQUESTS
 MAX_PARALLEL = 64
 MAX_TRIES = 5
 CONNECT_S = 10.0
+MESSAGE_MAX = 1000
+_BAD_MANIFEST = ("failed to create typed patch object", "failed to convert new object")
 _ERRORS: Mapping[int, type[ApiError]] = {401: Forbidden, 403: Forbidden, 404: NotFound, 410: Gone, 429: Unavailable}
 
 
@@ -161,6 +163,10 @@ def error_of(status: int, body: bytes, subject: str, *, retry_after_s: float | N
         message, reason = body[:500].decode(errors="replace").strip() or f"HTTP {status}", ""
     if subject.startswith("Secret "):
         message = hide_values(message)
+    if status == 500 and message.startswith(_BAD_MANIFEST):
+        status, reason = 422, "Invalid"  # the server blames itself for a manifest that does not fit the schema
+    if len(message) > MESSAGE_MAX:  # some quote the whole object
+        message = f"{message[: MESSAGE_MAX // 2]} … {message[-MESSAGE_MAX // 2 :]}"
     if subject and subject.rpartition("/")[2].rpartition(" ")[2] not in message:
         message = f"{subject}: {message}"
     if status == 409:

@@ -29,16 +29,18 @@ START_S = 90.0
 _PR_SET_PDEATHSIG = 1
 _PRCTL = ctypes.CDLL(None).prctl  # resolved here: between fork and exec nothing may be imported
 
+# kubeadm refuses a loopback address to advertise; the one it gets instead (of the documentation range) is never used.
 _KUBEADM = """
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
-localAPIEndpoint: {{advertiseAddress: 127.0.0.1, bindPort: {port}}}
+localAPIEndpoint: {{advertiseAddress: 192.0.2.1, bindPort: {port}}}
 ---
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
 kubernetesVersion: {version}
 certificatesDir: {folder}/pki
 controlPlaneEndpoint: 127.0.0.1:{port}
+apiServer: {{certSANs: [127.0.0.1]}}
 encryptionAlgorithm: ECDSA-P256
 """
 
@@ -82,6 +84,8 @@ def _start(group: _Processes, binaries: Mapping[str, Path], folder: Path, versio
         if done.returncode:
             raise NotStarted(f"kubeadm init phase {phase}: {done.stderr.strip()}")
     url = f"https://127.0.0.1:{port}"
+    manager_conf = folder / "controller-manager.conf"
+    manager_conf.write_text(manager_conf.read_text().replace(f"https://192.0.2.1:{port}", url))
     group.start("etcd", [str(binaries["etcd"]), *_etcd(folder, etcd, peer)])
     group.start("kube-apiserver", [str(binaries["kube-apiserver"]), *_apiserver(pki, etcd, port)])
     group.wait("kube-apiserver", f"{url}/readyz")
