@@ -38,6 +38,15 @@ labels: {{- include "platform.labels" . | nindent 2 }}
 {{- end -}}
 {{- end -}}
 
+{{- /* Whether to bring a definition: by mode, and in mode auto unless somebody else has brought it. */ -}}
+{{- define "platform.wantsCrd" -}}
+{{- if eq .mode "always" -}}yes
+{{- else if eq .mode "auto" -}}
+  {{- $crd := dict "root" .root "apiVersion" "apiextensions.k8s.io/v1" "kind" "CustomResourceDefinition" "namespace" "" "name" .name -}}
+  {{- if ne "yes" (include "platform.isForeign" $crd) -}}yes{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "platform.deployment" -}}
 apiVersion: apps/v1
 kind: Deployment
