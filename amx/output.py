@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,16 +44,17 @@ def as_data(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else _text_of(value)
 
 
-def show(value: Any, text: str, output: Format) -> None:
-    """Print `value` as JSON or `text` as it is."""
-    typer.echo(json.dumps(as_data(value), indent=2) if output is Format.JSON else text)
+def show(value: Any, text: str, output: Format, **more: Any) -> None:
+    """Print `value`, with `more` beside its fields, as JSON; or `text` as it is."""
+    data = as_data(value)
+    typer.echo(json.dumps({**data, **as_data(more)} if more else data, indent=2) if output is Format.JSON else text)
 
 
 def _text_of(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def table(rows: list[tuple[str, ...]], *, indent: str = "") -> str:
+def table(rows: Sequence[tuple[str, ...]], *, indent: str = "") -> str:
     """Lay rows out in columns, two spaces apart."""
     if not rows:
         return ""

@@ -30,7 +30,7 @@ def demo(output: OutputOption = Format.TEXT) -> None:
     settings = Settings.from_environment()
     kubeconfig.existing(settings)
     result = tell(settings, Voice(Console()) if output is Format.TEXT else Silence())
-    show({"ok": result.ok, **vars(result)}, _summary(result, settings), output)
+    show(result, _summary(result, settings), output, ok=result.ok)
     if not result.ok:
         raise typer.Exit(FAILED)
 
