@@ -121,25 +121,30 @@ def _hook_settings(settings: Settings) -> dict[str, object]:
 
 
 def _git_config(settings: Settings) -> str:
+    """Git's configuration; the limits on memory let a pod of 512 MiB take the largest push."""
     return f"""\
 [core]
-	hooksPath = {settings.run / "hooks"}
+  hooksPath = {settings.run / "hooks"}
+  bigFileThreshold = 32m
+[pack]
+  threads = 1
+  windowMemory = 64m
 [safe]
-	directory = *
+  directory = *
 [http]
-	receivepack = true
-	getanyfile = false
+  receivepack = true
+  getanyfile = false
 [transfer]
-	fsckObjects = true
+  fsckObjects = true
 [receive]
-	maxInputSize = {settings.max_push_mib}m
-	# the update hook refuses it, with the way out
-	denyDeleteCurrent = ignore
+  maxInputSize = {settings.max_push_mib}m
+  # the update hook refuses it, with the way out
+  denyDeleteCurrent = ignore
 [uploadpack]
-	allowReachableSHA1InWant = true
-	allowFilter = true
+  allowReachableSHA1InWant = true
+  allowFilter = true
 [gc]
-	autoDetach = true
+  autoDetach = true
 """
 
 

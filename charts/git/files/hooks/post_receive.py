@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 
 TYPE_CHECKING = False  # typing costs its import, too
 if TYPE_CHECKING:
@@ -79,9 +80,10 @@ def say(line: str, end: str = "\n") -> None:
         sys.exit(0)
 
 
-def follow(engine: Engine, revision: str, wait_s: float) -> None:
+def follow(engine: Engine, payload: dict[str, Any], wait_s: float) -> None:
     """Print the receipt; after a break of the connection go on with what is new, for as long as `wait_s` lasts."""
     until = time.monotonic() + wait_s
+    revision = payload["after"]
     told: set[str] = set()
     while (left_s := until - time.monotonic()) > 0:
         try:
@@ -95,20 +97,22 @@ def follow(engine: Engine, revision: str, wait_s: float) -> None:
         except BROKEN:
             say("gitops  the engine is not answering; waiting for it", "\r")
         time.sleep(RECONNECT_S)
+        with suppress(*BROKEN):  # an engine that starts anew need not wait for its next poll
+            engine.announce(payload)
     say(f"gitops  the engine is not answering any more; `amx receipt {revision[:12]}` tells the end")
 
 
-def announce(engine: Engine, url: str, ref: str, old: str, new: str) -> bool:
+def announce(engine: Engine, payload: dict[str, Any]) -> bool:
     """Announce one ref; whether the engine has taken it."""
-    payload = {"ref": ref, "before": old, "after": new, "repository": {"clone_url": url}}
+    later = f"it polls and will pick {payload['after'][:12]} up"
     try:
         status, answer = engine.announce(payload)
     except BROKEN:
-        say(f"gitops  announced later: the engine is not answering; it polls and will pick {new[:12]} up")
+        say(f"gitops  announced later: the engine is not answering; {later}")
         return False
     if status != 202:
         say(f"gitops  announced later: the engine answered HTTP {status}: {answer.strip()}")
-        say(f"gitops  it polls and will pick {new[:12]} up")
+        say(f"gitops  {later}")
     return status == 202
 
 
@@ -126,11 +130,14 @@ def main() -> None:
     tracked = f"refs/heads/{settings['trackedBranch']}"
     url = f"{settings['publicUrl']}/{os.path.basename(os.getcwd())}"  # noqa: PTH109, PTH119
     pushed = sorted((one for one in pushed if one[1].strip("0")), key=lambda one: one[2] != tracked)
-    for old, new, ref in pushed[: OTHERS_MAX + 1]:
-        if not announce(engine, url, ref, old, new):
-            return
-    if pushed and pushed[0][2] == tracked and settings["waitSeconds"] > 0:
-        follow(engine, pushed[0][1], settings["waitSeconds"])
+    payloads: list[dict[str, Any]] = [
+        {"ref": ref, "before": old, "after": new, "repository": {"clone_url": url}}
+        for old, new, ref in pushed[: OTHERS_MAX + 1]
+    ]
+    if not all(announce(engine, payload) for payload in payloads):
+        return
+    if payloads and payloads[0]["ref"] == tracked and settings["waitSeconds"] > 0:
+        follow(engine, payloads[0], settings["waitSeconds"])
 
 
 if __name__ == "__main__":
