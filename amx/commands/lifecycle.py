@@ -85,7 +85,7 @@ def _up_text(done: Up, port: int) -> str:
             [
                 ("services", f"http://<name>.localhost:{port}/"),
                 ("repository", f"{done.git_url}  (amx clone)"),
-                ("kubeconfig", f"{tilde(done.kubeconfig)}  (eval \"$(amx env)\")"),
+                ("kubeconfig", f'{tilde(done.kubeconfig)}  (eval "$(amx env)")'),
             ],
             indent="  ",
         ),
@@ -102,7 +102,12 @@ def _status_text(seen: Status) -> str:
     if not seen.answers:
         return f"cluster {seen.cluster} does not answer; what is wrong: amx doctor\n{table(nodes, indent='  ')}"
     releases = [
-        (_mark(fine=one.ready and one.status == "deployed"), f"{one.namespace}/{one.name}", one.status, f"#{one.revision}")
+        (
+            _mark(fine=one.ready and one.status == "deployed"),
+            f"{one.namespace}/{one.name}",
+            one.status,
+            f"#{one.revision}",
+        )
         for one in seen.releases
     ]
     lines = [f"cluster {seen.cluster} is {'fine' if seen.is_fine else 'not fine; what is wrong: amx doctor'}"]

@@ -153,7 +153,7 @@ async def furnish(api: KubeApi, git: GitServer) -> None:
 async def wait_for_kind(api: KubeApi) -> None:
     """Wait until the API server serves Applications."""
     async with asyncio.timeout(HANGS_S):
-        while ("argoproj.io", "v1alpha1", "Application") not in (await api.discover(fresh=True)).resources:  # noqa: ASYNC110 - nothing tells of it
+        while ("argoproj.io", "v1alpha1", "Application") not in (await api.discover(fresh=True)).resources:
             await asyncio.sleep(0.1)
 
 
