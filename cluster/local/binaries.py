@@ -65,6 +65,20 @@ KUBERNETES = (
 PROGRAMS = {
     "etcd": Program("etcd", "go.etcd.io/etcd/server/v3"),
     **{name: _kubernetes(name) for name in KUBERNETES},
+    "coredns": Program("coredns", "."),
+    "metrics-server": Program("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),
+    "prometheus": Program(
+        "prometheus",
+        "github.com/prometheus/prometheus/cmd/prometheus",
+        "-X github.com/prometheus/common/version.Version=3.13.5",
+        # Discovery through Kubernetes only: the cloud providers' are half of the program.
+        "remove_all_sd,enable_kubernetes_sd",
+    ),
+    "traefik": Program(
+        "traefik",
+        "github.com/traefik/traefik/v3/cmd/traefik",
+        "-X github.com/traefik/traefik/v3/pkg/version.Version=v3.6.0",
+    ),
     "kind": Program("kind", "sigs.k8s.io/kind"),
     "runc-shim": Program("runc-shim", "."),
 }

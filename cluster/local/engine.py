@@ -29,6 +29,7 @@ RUN = Path("/run/automatrix")
 DATA = Path("/var/lib/automatrix")
 SOCKET = RUN / "docker.sock"
 PID_FILE = RUN / "docker.pid"
+CONFIG = DATA / "daemon.json"
 LOG = DATA / "dockerd.log"
 ADDRESS_POOL = "10.203.0.0/16"
 START_S = 60.0
@@ -120,6 +121,7 @@ def _start(runtime: Path | None) -> Engine:
     # What a reboot or a kill left behind: nobody answers there, and dockerd refuses to start beside it.
     PID_FILE.unlink(missing_ok=True)
     SOCKET.unlink(missing_ok=True)
+    CONFIG.write_text("{}\n")  # an own one: what /etc/docker/daemon.json says is meant for another engine
     with LOG.open("w") as log:
         process = subprocess.Popen(
             _dockerd(runtime), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
@@ -131,8 +133,9 @@ def _start(runtime: Path | None) -> Engine:
             return owned
         time.sleep(0.2)
     process.terminate()
-    lines = [line for line in LOG.read_text().splitlines() if "level=fatal" in line or "failed to start" in line]
-    reason = lines[-1] if lines else f"no answer after {START_S:.0f} s"
+    process.wait()
+    lines = LOG.read_text().splitlines()
+    reason = lines[-1] if lines and process.returncode else f"no answer after {START_S:.0f} s"
     raise MachineError(f"the container engine did not start: {reason}", f"see {LOG}")
 
 
@@ -145,7 +148,7 @@ def _dockerd(runtime: Path | None) -> list[str]:
         f"--pidfile={PID_FILE}",
         "--bridge=none",
         f"--default-address-pool=base={ADDRESS_POOL},size=24",
-        "--config-file=/dev/null",
+        f"--config-file={CONFIG}",
     ]
     if not Path("/run/systemd/system").exists():
         argv.append("--exec-opt=native.cgroupdriver=cgroupfs")

@@ -18,7 +18,7 @@ from cluster.local.progress import Progress
 from cluster.local.settings import Settings
 
 # The newest `go` line among the recipes' go.mod files: an older Go refuses them.
-GO_MINIMUM = (1, 26)
+GO_MINIMUM = (1, 26, 4)
 GO_LOCK = Path(__file__).parent / "recipes" / "hosttools" / "go.lock"
 
 
@@ -76,14 +76,14 @@ def install_wheels(lock: Path, target: Path, *options: str) -> None:
     partial.rename(target)
 
 
-def _go_version(binary: Path) -> tuple[int, int]:
-    """(1, 26) of `go version go1.26.8 linux/amd64`; (0, 0) when it does not run."""
+def _go_version(binary: Path) -> tuple[int, ...]:
+    """(1, 26, 8) of `go version go1.26.8 linux/amd64`; () when it does not run."""
     try:
         text = output(Command([binary, "version"], env={"GOTOOLCHAIN": "local"}))
     except MachineError:
-        return (0, 0)
-    found = re.search(r"go(\d+)\.(\d+)", text)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+        return ()
+    found = re.search(r"go(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return tuple(int(number or 0) for number in found.groups()) if found else ()
 
 
 def _go_in(home: Path) -> Path | None:
