@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.local import engine, kind
+from cluster.local import engine, kind, usage
 from cluster.local.commands import locked, output
 from cluster.local.engine import Engine
 from cluster.local.errors import MachineError
@@ -38,7 +38,7 @@ def down(settings: Settings, progress: Progress | None = None) -> Down:
     with locked(kind.lock_file(settings), lambda: progress.say(waiting)):
         present = engine.find()
         nodes = remove(settings, present, progress) if present else ()
-        stopped = bool(present and present.owned and is_idle(present))
+        stopped = bool(present and usage.is_sole(present) and is_idle(present))
         if stopped:
             with progress.step("stop the container engine"):
                 engine.stop()

@@ -25,7 +25,7 @@ class Api:
     """The API server, as this pod's service account sees it."""
 
     def __init__(self) -> None:
-        config.load_incluster_config()  # type: ignore[no-untyped-call]
+        config.load_incluster_config()
         self._client = client.ApiClient()
 
     def get(self, path: str, **query: str) -> Manifest:

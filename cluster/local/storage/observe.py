@@ -77,4 +77,4 @@ def read_volume(item: Manifest) -> Volume:
 
 def size_of(quantity: str) -> int:
     """Return the bytes of a Kubernetes quantity, rounded up."""
-    return int(-(-parse_quantity(quantity) // 1))  # type: ignore[no-untyped-call]
+    return int(-(-parse_quantity(quantity) // 1))
