@@ -58,7 +58,7 @@ fmt: $(READY) ## Format, and mend what ruff can mend
 
 .PHONY: crds
 crds: $(READY) ## Write the charts' CRDs from the models
-	@$(RUN) -m operators.kit.crds
+	@$(RUN) -m operators.crds
 
 .PHONY: docs-check
 docs-check: $(READY) ## Check the links, commands and settings that the documentation names

@@ -29,7 +29,9 @@ def _none_is_empty(value: Any) -> Any:
 class Model(BaseModel):
     """A part of an Application. Unknown fields are in `model_extra` and survive a round trip."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, use_attribute_docstrings=True, alias_generator=to_camel, populate_by_name=True
+    )
 
     def wire(self) -> dict[str, Any]:
         """Return the JSON form as it goes to the API server: camelCase, absent where None."""

@@ -22,6 +22,27 @@ class SyncResource(Model):
     """Namespace; empty matches any."""
 
 
+class StrategyOptions(Model):
+    """Options of one way to sync."""
+
+    force: bool = False
+    """As the sync option Force=true."""
+
+
+class SyncStrategy(Model):
+    """How to sync; both ways are the same here, for hooks are not served yet."""
+
+    apply: StrategyOptions | None = None
+    """Without hooks."""
+    hook: StrategyOptions | None = None
+    """With hooks."""
+
+    @property
+    def force(self) -> bool:
+        """Whether either way asks for it."""
+        return any(way is not None and way.force for way in (self.apply, self.hook))
+
+
 class SyncOperation(Model):
     """What to sync."""
 
@@ -35,9 +56,11 @@ class SyncOperation(Model):
     """Only these objects; empty is all."""
     sync_options: Annotated[tuple[str, ...], Items] = ()
     """Options for this sync, as `Name=value`."""
+    sync_strategy: SyncStrategy | None = None
+    """Argo CD's clients send it; only its `force` matters here."""
     source: ApplicationSource | None = None
     """Sync from here instead of `spec.source` (used for a roll-back)."""
-    self_heal_attempts_count: int | None = None
+    auto_heal_attempts_count: int | None = None
     """How many times in a row this was a repair of drift."""
 
 

@@ -42,10 +42,8 @@ _SYNC = {
     "manifests": "commit the manifests to Git",
     "sources": "use one source",
     "revisions": "use revision",
-    "syncStrategy": "hooks and strategies are not served; leave it out",
 }
 _HARMLESS_SOURCE = frozenset({"name"})
-_HARMLESS_SYNC = frozenset({"autoHealAttemptsCount"})
 
 
 def unserved(app: Application) -> list[Unserved]:
@@ -64,7 +62,7 @@ def unserved(app: Application) -> list[Unserved]:
     if app.spec.source is not None:
         found += _of_source(app.spec.source, "spec.source")
     if app.operation is not None and app.operation.sync is not None:
-        found += _extras(app.operation.sync, "operation.sync", _SYNC, harmless=_HARMLESS_SYNC)
+        found += _extras(app.operation.sync, "operation.sync", _SYNC)
     return found
 
 
