@@ -6,6 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 python=$1
+if [ -e /etc/ssl/certs/ca-certificates.crt ]; then export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"; fi
 before=$(date -u -d '7 days ago' +%Y-%m-%d)
 
 compile() {
