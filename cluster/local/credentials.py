@@ -21,6 +21,7 @@ GIT_USER = "amx"
 GIT_SECRET = "git-credential"  # noqa: S105 - names, not secrets
 ENGINE_SECRET = "argocd-secret"  # noqa: S105
 WEBHOOK_KEY = "webhook.github.secret"
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 INNER_URL = "http://git.automatrix-system.svc.cluster.local/platform.git"
 
 
@@ -48,10 +49,10 @@ def build(password: str, key: str) -> list[Manifest]:
     repository = {"type": "git", "url": INNER_URL, "username": GIT_USER, "password": password}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}},
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ENGINE}},
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ENGINE, "labels": RESTRICTED}},
         secret(SYSTEM, GIT_SECRET, {"username": GIT_USER, "password": password}),
         secret(SYSTEM, "git-webhook", {"secret": key}),
-        secret(ENGINE, ENGINE_SECRET, {WEBHOOK_KEY: key}),
+        secret(ENGINE, ENGINE_SECRET, {WEBHOOK_KEY: key, "webhook.gitlab.secret": key}),
         secret(ENGINE, "repository-platform", repository, {"argocd.argoproj.io/secret-type": "repository"}),
     ]
 
