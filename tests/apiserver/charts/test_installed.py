@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from operators.kit.errors import Forbidden
+from operators.kit.errors import ApiError, Forbidden
 from operators.kit.kube import Ref
 from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.testing.controlplane import ControlPlane
@@ -141,7 +141,7 @@ async def as_engine(api: KubernetesApi, kubernetes: ControlPlane, folder: Path) 
         "annotations": {"kubernetes.io/service-account.name": "gitops-engine"},
     }
     secret: Manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
-    await api.create({**secret, "type": "kubernetes.io/service-account-token"})
+    await api.apply({**secret, "type": "kubernetes.io/service-account-token"}, field_manager="tests")
     async with asyncio.timeout(60):
         while not (filled := await api.get(Ref.of(secret))) or "token" not in filled.get("data", {}):
             await asyncio.sleep(0.1)
@@ -167,5 +167,63 @@ async def test_the_engines_rights_are_enough_for_the_sample_tenant(
             await engine.apply(one, field_manager="argocd-controller")
             assert await engine.get(Ref.of(one))
         await engine.delete(Ref.of(objects[0]))
-        with pytest.raises(Forbidden):
+        with pytest.raises(Forbidden, match="cannot delete resource"):
             await engine.delete(Ref.of(namespace))
+
+
+def config_map(namespace: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": namespace}}
+
+
+async def until_refused(engine: KubernetesApi, manifest: Manifest) -> str:
+    """Apply until the server refuses, which it does a moment after the policy was made; return what it says."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await engine.apply(manifest, field_manager="argocd-controller")
+            except ApiError as error:
+                return str(error)
+            await asyncio.sleep(0.2)
+
+
+async def test_the_server_keeps_the_engine_out_of_protected_namespaces(
+    api: KubernetesApi, kubernetes: ControlPlane, tmp_path: Path
+) -> None:
+    service: Manifest = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "x", "namespace": "argocd"},
+        "spec": {"ports": [{"port": 80}]},
+    }
+    labels = {"metadata": {"name": "kube-system", "labels": {"x": "y"}}}
+    application = {"metadata": {"name": "x", "namespace": "argocd"}, "spec": {"project": "default"}}
+
+    async with await KubernetesApi.connect(await as_engine(api, kubernetes, tmp_path)) as engine:
+        assert "namespace kube-system is protected" in await until_refused(engine, config_map("kube-system"))
+        assert "namespace automatrix-system is protected" in await until_refused(
+            engine, config_map("automatrix-system")
+        )
+        assert "may not change services in its own namespace" in await until_refused(engine, service)
+        assert "namespace kube-system is protected" in await until_refused(
+            engine, {"apiVersion": "v1", "kind": "Namespace", **labels}
+        )
+        await engine.apply(config_map("hub-dev"), field_manager="argocd-controller")
+        await engine.apply(config_map("argocd"), field_manager="argocd-controller")
+        await engine.apply(
+            {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", **application},
+            field_manager="argocd-controller",
+        )
+
+
+async def test_the_engine_goes_only_where_it_was_sent(
+    api: KubernetesApi, helm: Helm, kubernetes: ControlPlane, tmp_path: Path
+) -> None:
+    [platform] = [chart for chart in CHARTS if chart.name == "platform"]
+    narrow = {**platform.least, "gitops": {"destinationNamespaces": ["hub-*"]}}
+    upgrade = ("upgrade", "platform", str(platform.path), "--namespace", "automatrix-system")
+    helm(*upgrade, values=narrow)
+
+    async with await KubernetesApi.connect(await as_engine(api, kubernetes, tmp_path)) as engine:
+        assert "namespace default is no destination" in await until_refused(engine, config_map("default"))
+        await engine.apply(config_map("hub-dev"), field_manager="argocd-controller")
+    helm(*upgrade, values=platform.full)
