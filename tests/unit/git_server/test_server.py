@@ -11,9 +11,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from yarl import URL
+
+from tests.support.git_server import Checkout, GitServer
 
 from .conftest import Engine
-from .running import Checkout, GitServer
 from .test_push import finish
 
 
@@ -87,7 +89,7 @@ async def test_a_request_that_is_compressed_and_chunked(checkout: Checkout, serv
 async def test_what_is_served(server: GitServer, path: str, authorised: bool, want: int) -> None:
     credential = aiohttp.encode_basic_auth(server.username, server.password)
     async with aiohttp.ClientSession() as session:
-        url = aiohttp.client.URL(f"http://127.0.0.1:{server.port}{path}", encoded=True)
+        url = URL(f"http://127.0.0.1:{server.port}{path}", encoded=True)
         async with session.get(url, headers={"Authorization": credential} if authorised else {}) as answer:
             assert answer.status == want
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-START = Path(__file__).parents[3] / "charts" / "git" / "files" / "start.py"
+START = Path(__file__).parents[2] / "charts" / "git" / "files" / "start.py"
 HANGS_S = 60.0
 """No step takes nearly as long; a test that waits for more hangs."""
 
@@ -52,6 +52,7 @@ class GitServer:
     port: int = field(default_factory=free_port)
     engine_port: int = field(default_factory=free_port)
     extra: Mapping[str, str] = field(default_factory=dict)
+    program: Path = START
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -83,7 +84,7 @@ class GitServer:
             **self.extra,
         }
         env = {"PATH": os.environ["PATH"], **{f"GIT_SERVER_{key}": str(value) for key, value in settings.items()}}
-        self.process = subprocess.Popen([sys.executable, START], env=env, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen([sys.executable, self.program], env=env, stdin=subprocess.DEVNULL)
         self._await_health()
 
     def stop(self, number: int = signal.SIGTERM) -> None:
@@ -189,5 +190,5 @@ class Push:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that has no event of its own."""
     async with asyncio.timeout(HANGS_S):
-        while not condition():  # noqa: ASYNC110 - nothing tells of it
+        while not condition():
             await asyncio.sleep(0.01)
