@@ -125,6 +125,10 @@ class Engine:
                 with suppress(PlatformError):
                     await self.examine(url)
 
+    def silent_s(self) -> float:
+        """Return how long the quietest watch has not been heard of; endless where one has died."""
+        return self.live.silent_s()
+
     async def close(self) -> None:
         """Finish what runs and end the watches."""
         await self.queue.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -251,18 +252,21 @@ async def _replace(context: Context, action: ReplaceObject) -> Outcome:
 
 async def _gone(api: KubeApi, ref: Ref, uid: str) -> None:
     async with asyncio.timeout(_GONE_S):
-        while (present := await api.get(ref)) is not None and present["metadata"].get("uid") == uid:
+        while await _is_there(api, ref, uid):  # noqa: ASYNC110 - it is the API server that is polled
             await asyncio.sleep(0.1)
+
+
+async def _is_there(api: KubeApi, ref: Ref, uid: str) -> bool:
+    present = await api.get(ref)
+    return present is not None and present["metadata"].get("uid") == uid
 
 
 async def _delete(context: Context, action: PruneObject | DeleteObject) -> Outcome:
     """Delete the very object that was seen; one that was made anew meanwhile is somebody's wish and stays."""
     if not action.uid:
         raise Conflict(f"{action.ref} was seen without a uid: it is not deleted")
-    try:
+    with suppress(NotFound):
         await context.api.delete(action.ref, uid=action.uid, propagation=action.propagation)
-    except NotFound:
-        pass
     context.live.note_deletion(action.ref, format_time(context.now()))
     return Outcome(action.ref, "Pruned", "pruned")
 

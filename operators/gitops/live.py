@@ -8,6 +8,7 @@ nobody reads. What the engine itself writes is taken in at once, so a plan never
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -91,6 +92,10 @@ class Live:
         known = self._objects.get(ref)
         if known is not None and "deletionTimestamp" not in known["metadata"]:
             self._objects[ref] = {**known, "metadata": {**known["metadata"], "deletionTimestamp": now}}
+
+    def silent_s(self) -> float:
+        """Return how long the quietest watch has not been heard of; endless where one has died."""
+        return math.inf if self.watches.complaints() else 0.0
 
     async def close(self) -> None:
         """End all watches."""

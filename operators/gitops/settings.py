@@ -73,19 +73,13 @@ class Settings:
 
 
 def _read(text: str, default: object) -> object:
-    match default:
-        case bool():
-            if text.lower() not in ("true", "false"):
-                raise ValueError("write true or false")
-            return text.lower() == "true"
-        case int():
-            return int(text)
-        case float():
-            return float(text)
-        case Path():
-            return Path(text)
-        case frozenset():
-            return frozenset(part.strip() for part in text.split(",") if part.strip())
-        case tuple():
-            return tuple(part.strip() for part in text.split(",") if part.strip())
-    return text
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if isinstance(default, bool):
+        if text.lower() not in ("true", "false"):
+            raise ValueError("write true or false")
+        return text.lower() == "true"
+    if isinstance(default, frozenset | tuple):
+        return type(default)(parts)
+    if isinstance(default, Path):
+        return Path(text)
+    return type(default)(text) if isinstance(default, int | float) else text
