@@ -17,10 +17,13 @@ LINKS_FOLLOWED = 40
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where a path ends after all its links: `path` is free of links; `links` are those that were followed."""
+    """Where a path ends after all its links: `path` is free of links; `links` are those that were followed.
+
+    `entry` is None where there is nothing: `path` then is where it would have to be.
+    """
 
     path: str
-    entry: Entry
+    entry: Entry | None
     links: tuple[str, ...] = ()
 
 
@@ -57,8 +60,8 @@ class Snapshot:
         """The contents of files (for a link: the path it points at)."""
         return await self._objects.blobs([entry.id for entry in entries])
 
-    async def find(self, path: str, *, base: str = "") -> Found | None:
-        """Follow a path from the directory `base`, with its `..` and links; None where it ends in nothing.
+    async def find(self, path: str, *, base: str = "") -> Found:
+        """Follow a path from the directory `base`, with its `..` and links.
 
         Raises SourceError where it leads out of the repository.
         """
@@ -75,7 +78,8 @@ class Snapshot:
             parent = here[-1][1]
             child = (await self.children(parent)).get(name) if parent.is_directory else None
             if child is None:
-                return None
+                missing = [*(step[0] for step in here[1:]), name, *reversed(pending)]
+                return Found("/".join(missing), None, tuple(links))
             if not child.is_symlink:
                 here.append((name, child))
                 continue
