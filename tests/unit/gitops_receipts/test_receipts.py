@@ -219,8 +219,9 @@ async def test_self_heal_and_refresh_change_no_receipt(receipts: Receipts) -> No
     before = receipts.get(A)
     for stage in (Rendered(3, 1), Applied(), Healthy()):
         receipts.note("hub-dev", A, stage)
-    for stage in (Rendered(3, 0), Progressing("refreshing"), Healthy()):
-        receipts.note("hub-other", A, stage)
+    refreshed: list[Stage] = [Rendered(3, 0), Progressing("refreshing"), Healthy()]
+    for other in refreshed:
+        receipts.note("hub-other", A, other)
     assert receipts.get(A) == before
 
 
