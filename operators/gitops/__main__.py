@@ -99,14 +99,18 @@ async def run(settings: Settings) -> None:
         engine = Engine(Services(api, origin, receipts, kill=KillSwitch(settings.kill_at)), settings)
         secrets = _Secrets(api, settings.namespace)
         ready = asyncio.Event()
-        await _serve_http(stack, settings, HttpDeps(
-            receipts=receipts,
-            secrets=secrets,
-            pushed=engine.pushed,
-            tracked=engine.tracks,
-            freshness={"watches": engine.silent_s},
-            ready=ready.is_set,
-        ))
+        await _serve_http(
+            stack,
+            settings,
+            HttpDeps(
+                receipts=receipts,
+                secrets=secrets,
+                pushed=engine.pushed,
+                tracked=engine.tracks,
+                freshness={"watches": engine.silent_s},
+                ready=ready.is_set,
+            ),
+        )
         lease = Lease(api, LeaseSettings(settings.namespace, "gitops-engine"))
         await stack.enter_async_context(lease.held(lambda: os._exit(1)))
         await receipts.load()
