@@ -10,6 +10,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -144,11 +145,13 @@ class KubernetesApi:
         if resource_version:
             query["resourceVersion"] = resource_version
         request = Request("GET", await self._path(collection), query, subject=f"watch of {kind}")
-        async for line in self._transport.lines(request, silence_s=WATCH_SILENCE_S):
-            event = json.loads(line)
-            if event["type"] == "ERROR":
-                raise error_of(event["object"].get("code", 500), json.dumps(event["object"]).encode(), request.subject)
-            yield WatchEvent(event["type"], event["object"])
+        async with aclosing(self._transport.lines(request, silence_s=WATCH_SILENCE_S)) as lines:
+            async for line in lines:
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    code = event["object"].get("code", 500)
+                    raise error_of(code, json.dumps(event["object"]).encode(), request.subject)
+                yield WatchEvent(event["type"], event["object"])
 
     async def discover(self, *, fresh: bool = False) -> Discovery:
         """As in KubeApi; unchanged documents are not sent again (ETag)."""
