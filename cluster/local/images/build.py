@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 from cluster.local import binaries, toolchain
 from cluster.local.commands import locked
@@ -23,6 +24,7 @@ from cluster.local.settings import Settings
 
 WHEELS = Path(__file__).parents[1] / "recipes" / "wheels"
 USER = 65532
+UNCHECKED_HASH = PycInvalidationMode.UNCHECKED_HASH
 PYTHON = "3.11"
 """The Python of the base file system."""
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -99,9 +101,14 @@ def _wheel_image(settings: Settings, name: str, recipe: WheelImage, progress: Pr
 
 def _users(settings: Settings) -> Layer:
     """Names for the plain user: Git and OpenSSH refuse to work for a number that has none."""
-    passwd = f"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/false\namx:x:{USER}:{USER}::/tmp:/bin/sh\n"
-    group = f"root:x:0:\nnogroup:x:65534:\namx:x:{USER}:\n"
-    return _small(settings, "users", [Entry("/etc/passwd", text=passwd), Entry("/etc/group", text=group)])
+    passwd = [
+        "root:x:0:0:root:/root:/bin/sh",
+        "nobody:x:65534:65534::/nonexistent:/bin/false",
+        f"amx:x:{USER}:{USER}::/tmp:/bin/sh",
+    ]
+    group = ["root:x:0:", "nogroup:x:65534:", f"amx:x:{USER}:"]
+    files = {"/etc/passwd": passwd, "/etc/group": group}
+    return _small(settings, "users", [Entry(path, text="\n".join(lines) + "\n") for path, lines in files.items()])
 
 
 def _certificates(settings: Settings) -> Layer:
@@ -146,7 +153,7 @@ def _byte_compile(folder: Path) -> None:
             quiet=2,
             stripdir=str(folder),
             prependdir="/",
-            invalidation_mode=compileall.PycInvalidationMode.UNCHECKED_HASH,
+            invalidation_mode=UNCHECKED_HASH,
         )
     elif python := shutil.which(f"python{PYTHON}"):
         options = ["-q", "-q", "-s", folder, "-p", "/", "--invalidation-mode", "unchecked-hash"]
