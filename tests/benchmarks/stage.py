@@ -27,7 +27,7 @@ from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.testing.controlplane import PROGRAMS, control_plane
 from tests.benchmarks import tenants
-from tests.unit.git_server.running import Checkout, GitServer
+from tests.support.git_server import Checkout, GitServer
 
 CRDS = ROOT / "charts" / "platform" / "templates" / "crds"
 START_S = 60.0
