@@ -164,8 +164,8 @@ def start_engine(kubeconfig: Path, git: GitServer, folder: Path) -> subprocess.P
         "KUBECONFIG": str(kubeconfig),
         "GITOPS_NAMESPACE": "argocd",
         "GITOPS_CACHE_DIR": str(folder / "cache"),
-        "GITOPS_HTTP_PORT": str(git.engine_port),
-        "GITOPS_LOG_LEVEL": "info",
+        "GITOPS_PORT": str(git.engine_port),
+        "GITOPS_LOG_LEVEL": "INFO",
     }
     with (folder / "engine.log").open("wb") as log:
         return subprocess.Popen(
