@@ -1,7 +1,6 @@
 """Generated CRDs on the real API server: accepted as they are, and what they say is enforced."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -88,17 +87,8 @@ GADGET = Kind(
 
 
 @pytest.fixture
-async def served(api: KubernetesApi) -> AsyncIterator[None]:
-    definition = crd(GADGET)
-    await api.apply(definition, field_manager="test")
-    async with asyncio.timeout(30):
-        while ("test.automatrix.dev", "v1alpha1", "Gadget") not in (await api.discover(fresh=True)).resources:
-            await asyncio.sleep(0.05)
-    yield
-    await api.delete(Ref.of(definition))
-    async with asyncio.timeout(30):
-        while await api.get(Ref.of(definition)) is not None:
-            await asyncio.sleep(0.05)
+async def served(serve: Callable[[Manifest], Awaitable[None]]) -> None:
+    await serve(crd(GADGET))
 
 
 def gadget(namespace: str, spec: dict[str, Any] | None = None, name: str = "g", **rest: Any) -> Manifest:
