@@ -26,7 +26,7 @@ class CreateNamespace:
 class MigrateFields:
     """Take over the fields that `kubectl apply` owns, so that removing one from Git removes it from the object."""
 
-    live: Manifest
+    ref: Ref
     reason: str
     manager: str = "kubectl-client-side-apply"
 

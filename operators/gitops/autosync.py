@@ -41,9 +41,9 @@ class Decision:
 def decide(app: Application, seen: Seen, comparison: Comparison, now: datetime) -> Decision:
     """Decide about a sync by automation; the caller has made sure that none is under way."""
     policy, target = app.spec.sync_policy, seen.target
-    if policy is None or policy.automated is None or policy.automated.enabled is False:
+    if policy is None or policy.automated is None or policy.automated.enabled is False or target is None:
         return Decision()
-    if target is None or target.blocked or seen.troubles or comparison.code != "OutOfSync":
+    if target.blocked or seen.troubles or comparison.code != "OutOfSync":
         return Decision()
     automated = policy.automated
     differing = [entry for entry in target.objects if entry.differs]
@@ -55,10 +55,9 @@ def decide(app: Application, seen: Seen, comparison: Comparison, now: datetime) 
     last = app.status.operation_state
     if last is None or not _already_attempted(last, target, app.spec.source):
         return Decision(operation)
-    if last.phase != "Succeeded":
-        text = last.message or "no reason given"
-        return Decision(error=f"Failed last sync attempt to {target.revision}: {text}")
-    return _heal(app, operation, _to_heal(app, operation, differing, seen), now)
+    if last.phase == "Succeeded":
+        return _heal(app, operation, _to_heal(app, operation, differing, seen), now)
+    return Decision(error=f"Failed last sync attempt to {target.revision}: {last.message or 'no reason given'}")
 
 
 def _to_heal(app: Application, operation: Operation, differing: list[Compared], seen: Seen) -> list[Ref]:

@@ -82,6 +82,9 @@ class Trouble:
 
     condition: Literal["ComparisonError", "InvalidSpecError", "DeletionError"]
     message: str
+    file: str = ""
+    """In the repository, where known."""
+    line: int = 0
 
 
 @dataclass(frozen=True)

@@ -209,7 +209,7 @@ def _actions(run: _Sync, task: Compared) -> list[Action]:
     if task.live is not None and run.options.has("ClientSideApplyMigration", task.desired, default=True):
         managers = {entry.get("manager") for entry in task.live["metadata"].get("managedFields") or []}
         if _CLIENT_SIDE in managers:
-            actions.append(MigrateFields(task.live, f"{task.ref} was made with kubectl apply"))
+            actions.append(MigrateFields(task.ref, f"{task.ref} was made with kubectl apply"))
     validate = run.options.has("Validate", task.desired, default=True)
     return [*actions, ApplyObject(task.desired, reason, validate=validate)]
 

@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+
+import pytest
+
+from cluster.local.settings import Settings
 
 START = Path(__file__).parents[2] / "charts" / "git" / "files" / "start.py"
 HANGS_S = 60.0
@@ -33,6 +40,38 @@ PLAIN_GIT = {
     "GIT_COMMITTER_NAME": "Dev",
     "GIT_COMMITTER_EMAIL": "dev@example.com",
 }
+
+
+@cache
+def lighttpd() -> str:
+    """The program: the machine's own, or Debian's package unpacked into the cache, which needs no root.
+
+    Skips the test where neither is to be had; the server in its image is tested on the cluster in any case.
+    """
+    found = shutil.which("lighttpd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if found:
+        return found
+    unpacked = Settings.from_environment().cache_dir / "lighttpd"
+    if not unpacked.exists():
+        unpacked.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _unpack(unpacked)
+        except (OSError, StopIteration, subprocess.CalledProcessError):
+            pytest.skip("lighttpd is not installed, and there is no Debian package of it in reach")
+    return str(unpacked / "usr" / "sbin" / "lighttpd")
+
+
+def _unpack(target: Path) -> None:
+    def run(*command: str) -> int:
+        return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode
+
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        if run("apt-get", "download", "lighttpd"):
+            run("apt-get", "update")  # a machine that has never listed its packages
+            run("apt-get", "download", "lighttpd")
+        package = next(Path(folder).glob("lighttpd_*.deb"))
+        subprocess.run(["dpkg-deb", "-x", package, f"{folder}/root"], check=True, capture_output=True)
+        Path(folder, "root").rename(target)
 
 
 def free_port() -> int:
@@ -81,6 +120,7 @@ class GitServer:
             "ANNOUNCE_URL": f"http://127.0.0.1:{self.engine_port}",
             "WEBHOOK_SECRET": self.home / "webhook-secret",
             "PUBLIC_URL": "http://git.automatrix-system.svc.cluster.local",
+            "LIGHTTPD": lighttpd(),
             **self.extra,
         }
         env = {"PATH": os.environ["PATH"], **{f"GIT_SERVER_{key}": str(value) for key, value in settings.items()}}

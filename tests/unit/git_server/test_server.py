@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from tests.support.git_server import Checkout, GitServer
+from tests.support.git_server import Checkout, GitServer, until
 
 from .conftest import Engine
 from .test_push import finish
@@ -135,3 +135,14 @@ async def test_damaged_objects_are_refused(checkout: Checkout, server: GitServer
     push = await checkout.push("origin", f"{sha}:refs/heads/bad")
     assert await push.end() != 0
     assert checkout.git("ls-remote", server.url) == ""
+
+
+async def test_the_repository_is_tidied_behind_a_push(checkout: Checkout, server: GitServer, tmp_path: Path) -> None:
+    config = server.repository / "config"
+    config.write_text(config.read_text() + "[gc]\n  autoPackLimit = 2\n[receive]\n  unpackLimit = 1\n")
+    for number in range(6):
+        sha = checkout.commit(f"a: {number}")
+        assert await (await checkout.push()).end() == 0
+    packs = server.repository / "objects" / "pack"
+    await until(lambda: len(list(packs.glob("*.pack"))) <= 3)
+    assert Checkout.of(server.url, tmp_path / "copy").git("rev-parse", "HEAD") == sha
