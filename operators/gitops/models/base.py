@@ -29,14 +29,12 @@ def _none_is_empty(value: Any) -> Any:
 class Model(BaseModel):
     """A part of an Application. Unknown fields are in `model_extra` and survive a round trip."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, use_attribute_docstrings=True, alias_generator=to_camel, populate_by_name=True
+    )
 
     def wire(self) -> dict[str, Any]:
-        """Return the JSON form as it goes to the API server: camelCase, absent where None."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-    def as_written(self) -> dict[str, Any]:
-        """Return only what was set when the model was made: for comparing and echoing a user's own words."""
+        """Return the JSON form: camelCase, and only what was set, so that a user's own words come back unchanged."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
     def but(self, **changes: Any) -> Self:

@@ -1,0 +1,28 @@
+"""The one error of the local side: what is wrong, and the command that mends it.
+
+MachineError
+└── CommandFailed   a program the platform started ended badly; the last lines and the log's path are in it
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class MachineError(Exception):
+    """Something about this machine stands in the way; `remedy` is what the user can do about it."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(f"{message} ({remedy})" if remedy else message)
+        self.message = message
+        self.remedy = remedy
+
+
+class CommandFailed(MachineError):
+    """A started program ended with a status other than 0; `output` holds the end of what it printed."""
+
+    def __init__(self, title: str, status: int, output: str, log: Path | None = None) -> None:
+        last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output")
+        super().__init__(f"{title} failed with status {status}: {last}", f"see {log}" if log else "")
+        self.status = status
+        self.output = output

@@ -1,0 +1,72 @@
+"""The settings of the local cluster, read from the environment in this one place.
+
+Every setting has a default that works on a fresh machine; `AMX_*` variables change it. Two checkouts
+side by side differ in `AMX_CLUSTER_NAME` and the two ports, and share the cache.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from cluster.local.errors import MachineError
+
+ROOT = Path(__file__).resolve().parents[2]
+KUBERNETES_VERSION = "v1.35.4"
+IMAGE_MODES = ("auto", "pull", "build")
+ImageMode = Literal["auto", "pull", "build"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are kept, how the cluster is called and which host ports it answers on."""
+
+    cluster_name: str
+    http_port: int
+    git_port: int
+    cache_dir: Path
+    state_dir: Path
+    registry_mirror: str = ""
+    images: ImageMode = "auto"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read `AMX_*`; raises MachineError that names the variable when a value cannot be used."""
+        env = os.environ if environment is None else environment
+        caches = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        images = env.get("AMX_IMAGES") or "auto"
+        if images not in IMAGE_MODES:
+            raise MachineError(f"AMX_IMAGES is {images!r}", f"use one of {', '.join(IMAGE_MODES)}")
+        name = env.get("AMX_CLUSTER_NAME") or "automatrix"
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", name):
+            raise MachineError(f"AMX_CLUSTER_NAME is {name!r}", "use up to 40 small letters, digits and hyphens")
+        return cls(
+            cluster_name=name,
+            http_port=_port(env, "AMX_HTTP_PORT", 8080),
+            git_port=_port(env, "AMX_GIT_PORT", 8081),
+            cache_dir=Path(env.get("AMX_CACHE_DIR") or caches / "automatrix").absolute(),
+            state_dir=Path(env.get("AMX_STATE_DIR") or ROOT / ".amx").absolute(),
+            registry_mirror=(env.get("AMX_REGISTRY_MIRROR") or "").strip("/"),
+            images=cast("ImageMode", images),
+        )
+
+    @property
+    def cluster_dir(self) -> Path:
+        """What belongs to this one cluster: kubeconfig, Git credential, logs."""
+        return self.state_dir / self.cluster_name
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The cluster's own kubeconfig; the user's is never touched."""
+        return self.cluster_dir / "kubeconfig"
+
+
+def _port(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise MachineError(f"{name} is {text!r}", "use a port number from 1 to 65535")
+    return int(text)
