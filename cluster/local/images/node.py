@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from cluster.local.commands import Command, locked, output, run
 from cluster.local.engine import Engine, missing_capabilities
 from cluster.local.errors import CommandFailed, MachineError
 from cluster.local.images import build, own, rootfs, transfer
-from cluster.local.images.archive import Built, Config, Entry, Layer, read_layer, write_layer
+from cluster.local.images.archive import Built, Config, Entry, Layer, read_layer, write_layer, write_layout
 from cluster.local.images.catalogue import CATALOGUE, NODE, Image
 from cluster.local.progress import Progress
 from cluster.local.settings import KUBERNETES_VERSION, ROOT, Settings
@@ -28,8 +30,16 @@ from cluster.local.settings import KUBERNETES_VERSION, ROOT, Settings
 NAME = "automatrix/node"
 HERE = ROOT / "cluster" / "local"
 RECIPE = HERE / "recipes" / "node"
-IMPORT = ("ctr", "--namespace=k8s.io", "images", "import", "--all-platforms", "--no-unpack", "--digests", "-")
+ENTRYPOINT = "/usr/local/bin/entrypoint"
 CONTAINERD_S = 30.0
+# kind copies /var of the image into a volume of each node. The images' content is kept out of that copy; what is
+# unpacked from it must stay there, for one overlay file system cannot be written into another.
+SEED = """
+set -e
+store=/var/lib/containerd/io.containerd.content.v1.content
+[ -e "$store" ] || { mkdir -p /kind/content /var/lib/containerd; ln -s /kind/content "$store"; }
+exec containerd
+"""
 
 
 def ensure(settings: Settings, engine: Engine, progress: Progress) -> str:
@@ -95,20 +105,19 @@ def _make(making: _Making) -> None:
     built = [build.build(settings, image, progress) for image in images if image not in pulled]
     if not official:
         built.append(own.pod_network(settings, progress))
+    built.append(own.common(settings, progress))
     with progress.step(f"put {len(images)} images into the node image"), _seeding(engine, base) as seed:
-        importing = engine.command("exec", "--interactive", seed, *IMPORT, title="import images into the node image")
-        transfer.feed(importing, built)
+        importing = engine.command(
+            "exec", "--interactive", seed, *transfer.IMPORT, title="import images into the node image"
+        )
+        transfer.feed(importing, lambda out: write_layout(built, out))
         for image in pulled:
             _import_pulled(engine, seed, image)
         if official and missing_capabilities():
             _install_shim(settings, engine, progress, seed)
         output(engine.command("stop", "--time=20", seed))
-        entrypoint = (
-            'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]'
-            if official
-            else 'ENTRYPOINT ["/usr/local/bin/entrypoint"]'
-        )
-        changes = ("--change", entrypoint, "--change", "CMD []")
+        entrypoint = [ENTRYPOINT, "/sbin/init"] if official else [ENTRYPOINT]
+        changes = ("--change", f"ENTRYPOINT {json.dumps(entrypoint)}", "--change", "CMD []")
         output(engine.command("commit", *changes, seed, making.wanted), timeout_s=600)
     if not official:
         output(engine.command("rmi", "--no-prune", base))
@@ -124,7 +133,7 @@ def _bare(settings: Settings, progress: Progress) -> Built:
     programs = binaries.ensure(settings, ("kubelet", "kubeadm", "kubectl", "runc-shim"), progress)
     entries = [
         *(Entry(f"/usr/bin/{name}", programs[name], mode=0o755) for name in ("kubelet", "kubeadm", "kubectl")),
-        Entry("/usr/local/bin/entrypoint", RECIPE / "entrypoint", mode=0o755),
+        Entry(ENTRYPOINT, RECIPE / "entrypoint", mode=0o755),
         Entry("/etc/containerd/config.toml", RECIPE / "containerd.toml"),
         Entry("/etc/machine-id", text=""),
         Entry("/etc/cni/net.d", mode=0o755),
@@ -143,7 +152,7 @@ def _bare(settings: Settings, progress: Progress) -> Built:
     target = settings.cache_dir / "images" / "layers" / f"node-{key.hexdigest()[:16]}.tar"
     layer: Layer = read_layer(target) or write_layer(entries, target)
     layers = [rootfs.ensure(settings, "node", progress), layer]
-    config = Config(("/usr/local/bin/entrypoint",), env=build.PLAIN_ENV, stop_signal="SIGRTMIN+3")
+    config = Config((ENTRYPOINT,), env=build.PLAIN_ENV, stop_signal="SIGRTMIN+3")
     return Built(f"{NAME}-bare:{key.hexdigest()[:16]}", layers, config)
 
 
@@ -155,8 +164,6 @@ def _shimmed(settings: Settings, shim: Path, progress: Progress) -> Iterator[Ent
 
 def _runc(settings: Settings, progress: Progress) -> Path:
     """The runc of the node's own packages, taken out of its layer."""
-    import tarfile  # noqa: PLC0415
-
     layer = rootfs.ensure(settings, "node", progress)
     target = settings.cache_dir / "images" / f"runc-{layer.digest[:16]}"
     if not target.exists():
@@ -176,8 +183,8 @@ def _seeding(engine: Engine, base: str) -> Iterator[str]:
     name = f"amx-seed-{hashlib.sha256(base.encode()).hexdigest()[:12]}"
     remove = engine.command("rm", "--force", "--volumes", name)
     output(remove)
-    options = ("--detach", "--privileged", "--network=none", f"--name={name}", "--entrypoint=containerd")
-    output(engine.command("run", *options, base))
+    options = ("--detach", "--privileged", "--network=none", f"--name={name}", "--entrypoint=sh")
+    output(engine.command("run", *options, base, "-c", SEED))
     try:
         deadline = time.monotonic() + CONTAINERD_S
         while not _answers(engine.command("exec", name, "ctr", "version")):
@@ -199,7 +206,7 @@ def _answers(command: Command) -> bool:
 
 
 def _import_pulled(engine: Engine, seed: str, image: Image) -> None:
-    saved = f"docker save {image.name} | docker exec --interactive {seed} {' '.join(IMPORT)}"
+    saved = f"docker save {image.name} | docker exec --interactive {seed} {' '.join(transfer.IMPORT)}"
     run(Command(["sh", "-c", saved], title=f"import {image.name} into the node image", env=engine.env))
 
 
