@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -55,8 +56,9 @@ class HttpDeps:
     """Read anew for every request, so that a changed Secret counts without a restart."""
     pushed: Callable[[str, str, str, str], None]
     """`pushed(url_key, ref, before, after)`: look at this repository now. Called at a bounded rate; must not block."""
-    announces: Callable[[Push], bool] = lambda push: push.ref.startswith("refs/heads/")
-    """Whether a push begins a receipt: one to a ref that no application tracks does not."""
+    tracked: Callable[[Push], bool] = lambda _: True
+    """Whether an application follows this repository and ref. Where none does, nobody shall wait for one: the receipt
+    says so at once. True while the engine does not know yet."""
     freshness: Mapping[str, Callable[[], float]] = field(default_factory=dict)
     """Per watch, seconds since it was last heard of."""
     ready: Callable[[], bool] = lambda: True
@@ -99,8 +101,9 @@ async def post_webhook(request: web.Request) -> web.Response:
         count.labels("ignored").inc()
         return web.json_response({"message": "nothing to do: not a push to a branch or tag"})
     count.labels("accepted").inc()
-    if deps.announces(push):
-        deps.receipts.announced(push.repo_url, push.before, push.after)
+    deps.receipts.announced(push.repo_url, push.before, push.after)
+    if not deps.tracked(push):
+        deps.receipts.expect(push.after, [])
     request.app[_COALESCER].push(push)
     return web.json_response({"message": "accepted", "revision": push.after}, status=202)
 
@@ -149,7 +152,7 @@ async def get_healthz(request: web.Request) -> web.Response:
     """200 while every watch is heard of; 503 names the silent ones, so that the kubelet starts the engine anew."""
     deps = request.app[_DEPS]
     ages = {name: age() for name, age in deps.freshness.items()}
-    silent = {name: round(age_s) for name, age_s in ages.items() if not age_s <= deps.max_silence_s}
+    silent = {name: _seconds(age_s) for name, age_s in ages.items() if not age_s <= deps.max_silence_s}
     if silent:
         log.warning("watches are silent", silent=silent)
         return web.json_response({"message": "watching has stopped", "silentSeconds": silent}, status=503)
@@ -169,6 +172,11 @@ async def get_metrics(request: web.Request) -> web.Response:
         body=generate_latest(request.app[_DEPS].registry),
         headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
     )
+
+
+def _seconds(age_s: float) -> int | None:
+    """Whole seconds; None, for JSON, where a watch was never heard of."""
+    return round(age_s) if math.isfinite(age_s) else None
 
 
 def _refused(count: Counter, status: int, message: str) -> web.Response:

@@ -105,13 +105,14 @@ class Receipts:
     def expect(self, revision: str, applications: Sequence[str], unchanged: int = 0) -> None:
         """Say which applications this push touches; `unchanged` is how many it leaves alone.
 
-        What an older push still had under way for the same applications is thereby superseded.
+        What an older push still had under way for the same applications is thereby superseded. A push that touches
+        none has its receipt in memory only: a busy repository's other branches would drive out those worth keeping.
         """
         receipt = self._at(revision)
         entries = {**{name: Entry(name) for name in applications}, **receipt.entries}
         for name in applications:
             self._supersede(name, revision)
-        self._put(replace(receipt, expected=True, unchanged=unchanged, entries=entries))
+        self._put(replace(receipt, expected=True, unchanged=unchanged, entries=entries), persist=bool(entries))
 
     def note(self, application: str, revision: str, stage: Stage) -> None:
         """One application came one stage further with this revision.

@@ -118,11 +118,11 @@ def _reached(stage: Stage, elapsed_s: float) -> dict[str, Any]:
         case Healthy(seconds):
             return {"healthy_s": _or(seconds, elapsed_s), "failed": None}
         case Failed(message, file, line):
-            return {"failed": Failed(clean(message), clean(file), line)}
+            return {"failed": Failed(clean(message), _one_line(file), line)}
         case Superseded(by):
             return {"superseded_by": by, "failed": None}
         case Progressing(message):
-            return {"waiting": clean(message)}
+            return {"waiting": _one_line(message)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +223,13 @@ def clean(text: str) -> str:
     return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
 
 
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-9;]*[A-Za-z]")
+_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s@]+@", re.IGNORECASE)
 _EXCERPT = re.compile(r"((?:error found in #\d+ byte of|bigger context) \.\.\.)\|.*?\|(?=\.\.\.|$)", re.DOTALL)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(clean(text).split())
 
 
 def _or(seconds: float | None, elapsed_s: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import structlog
 
@@ -107,7 +107,7 @@ def config_map(receipt: Receipt, namespace: str) -> Manifest:
     }
 
 
-def parse_all(config_maps: tuple[Manifest, ...] | list[Manifest]) -> Iterator[Receipt]:
+def parse_all(config_maps: Sequence[Manifest]) -> Iterator[Receipt]:
     """Read receipts off ConfigMaps; anything else is passed over."""
     for manifest in config_maps:
         try:

@@ -71,11 +71,19 @@ def url_key(url: str) -> str:
     if scp:
         host, port, path = scp["host"], None, scp["path"]
     else:
-        parts = urlsplit(url.strip())
-        host, path = parts.hostname or "", parts.path
-        port = parts.port if parts.port != _DEFAULT_PORTS.get(parts.scheme) else None
+        host, port, path = _split(url.strip())
     path = path.strip("/").lower().removesuffix(".git")
     return f"{host.lower()}{f':{port}' if port else ''}/{path}"
+
+
+def _split(url: str) -> tuple[str, int | None, str]:
+    """Host, port where it is not the scheme's own, and path; what is no address has an empty host."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port if parts.port != _DEFAULT_PORTS.get(parts.scheme) else None
+    except ValueError:
+        return "", None, url
+    return parts.hostname or "", port, parts.path
 
 
 def verify_signature(secret: str, signed: bytes, header: str) -> bool:
@@ -94,7 +102,7 @@ def receive(secrets: WebhookSecrets, headers: Mapping[str, str], body: bytes) ->
         token = headers.get("X-Gitlab-Token", "")
         if not hmac.compare_digest(secrets.gitlab.encode(), token.encode("utf-8", "replace")):
             raise Unauthorized("the X-Gitlab-Token is wrong")
-        return _push(body, "project") if headers["X-Gitlab-Event"] == "Push Hook" else None
+        return _push(body, "project") if headers["X-Gitlab-Event"] in {"Push Hook", "Tag Push Hook"} else None
     _require(secrets.github, "github")
     if not verify_signature(secrets.github, body, headers.get("X-Hub-Signature-256", "")):
         raise Unauthorized("the X-Hub-Signature-256 is missing or wrong")

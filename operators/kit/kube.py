@@ -130,4 +130,4 @@ class KubeApi(Protocol):
         """One watch connection with bookmarks, until the server ends it; raises Gone when it must list again."""
 
     async def discover(self, *, fresh: bool = False) -> Discovery:
-        """What the server serves; cached unless `fresh`."""
+        """What the server serves; up to half a minute old unless `fresh`."""

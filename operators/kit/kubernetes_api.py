@@ -10,6 +10,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,9 @@ from .login import default_login
 from .transport import Request, Transport, error_of
 
 PAGE = 500
+# A group may stop to answer, or answer again, without any event.
+DISCOVERY_KEEP_S = 30.0
+INCOMPLETE_KEEP_S = 3.0
 LIST_TIMEOUT_S = 60.0
 WATCH_S = (240, 300)
 # The server sends a bookmark about once a minute: two missed ones mean that the connection is dead.
@@ -144,26 +148,31 @@ class KubernetesApi:
         if resource_version:
             query["resourceVersion"] = resource_version
         request = Request("GET", await self._path(collection), query, subject=f"watch of {kind}")
-        async for line in self._transport.lines(request, silence_s=WATCH_SILENCE_S):
-            event = json.loads(line)
-            if event["type"] == "ERROR":
-                raise error_of(event["object"].get("code", 500), json.dumps(event["object"]).encode(), request.subject)
-            yield WatchEvent(event["type"], event["object"])
+        async with aclosing(self._transport.lines(request, silence_s=WATCH_SILENCE_S)) as lines:
+            async for line in lines:
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    code = event["object"].get("code", 500)
+                    raise error_of(code, json.dumps(event["object"]).encode(), request.subject)
+                yield WatchEvent(event["type"], event["object"])
 
     async def discover(self, *, fresh: bool = False) -> Discovery:
-        """As in KubeApi; unchanged documents are not sent again (ETag)."""
-        started = asyncio.get_running_loop().time()
+        """As in KubeApi; unchanged documents are not sent again (ETag), so asking every half minute costs little."""
+        called_at = asyncio.get_running_loop().time()
         async with self._discovering:
-            # Whoever waited here while another asked takes that answer.
-            if self._discovery is not None and (not fresh or self._discovered_at >= started):
-                return self._discovery
+            if self._discovery is not None:
+                keep_s = DISCOVERY_KEEP_S if self._discovery.complete else INCOMPLETE_KEEP_S
+                # Whoever waited here while another asked takes that answer, also when it is to be fresh.
+                if self._discovered_at >= (called_at if fresh else called_at - keep_s):
+                    return self._discovery
+            started_at = asyncio.get_running_loop().time()
             if self._discovery is None:
                 version = (await self._json("GET", "/version"))["gitVersion"]
             else:
                 version = self._discovery.kube_version
             documents = [await self._document(path) for path in ("/api", "/apis")]
             self._discovery = discovery.parse(version, documents)
-            self._discovered_at = asyncio.get_running_loop().time()
+            self._discovered_at = started_at
             return self._discovery
 
     async def _document(self, path: str) -> Manifest:
@@ -181,7 +190,8 @@ class KubernetesApi:
         return document
 
     async def _resource(self, ref: Ref) -> Resource:
-        known = await self.discover()
+        # A kind's plural does not change: its age does not matter here, and nobody waits for a discovery under way.
+        known = self._discovery or await self.discover()
         key = (ref.group, ref.version, ref.kind)
         if key not in known.resources:
             known = await self.discover(fresh=True)

@@ -7,6 +7,7 @@ https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,10 +74,20 @@ def _convert(
         out["additionalProperties"] = _convert(extra, definitions, f"{path}.*", within)
     elif extra is True or extra == {}:
         out[PRESERVE] = True
+    return _finish(out, path)
+
+
+def _finish(out: Schema, path: str) -> Schema:
+    """Mend what is valid word by word and means something else to the API server."""
     if out.get("default", 0) is None:
         del out["default"]  # null is what an absent field is anyway
     if "type" not in out and not out.get(INT_OR_STRING):
         out[PRESERVE] = True  # Any
+    if out.get("nullable") and "enum" in out:
+        # An enum refuses null, and a null among its values reaches the server as the word "null".
+        if out.get("type") != "string":
+            raise TypeError(f"{path}: an optional choice must be one of strings")
+        out["pattern"] = f"^({'|'.join(map(re.escape, out.pop('enum')))})$"
     return out
 
 

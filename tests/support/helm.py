@@ -72,6 +72,17 @@ CHARTS = (
             "metricsServer": {"kubelet": {"insecureTLS": True}},
         },
     ),
+    Chart(
+        ROOT / "charts/git",
+        {"image": {"tag": "1.0"}},
+        {
+            "image": {"tag": "1.0", "pullSecrets": ["registry"]},
+            "repositories": ["platform", "tenants"],
+            "service": {"nodePort": None},
+            "storage": {"className": "fast"},
+            "networkPolicy": {"fromNamespaces": ["ci"]},
+        },
+    ),
     Chart(ROOT / "cluster/local/charts/moto", {}, {}),
 )
 

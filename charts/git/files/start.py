@@ -183,7 +183,7 @@ server.port = {settings.port}
 server.document-root = {quote(str(settings.run / "www"))}
 server.upload-dirs = ({quote(str(settings.data / "spool"))})
 server.tag = "git"
-server.max-connections = 128
+server.max-connections = 64
 server.max-request-size = {(settings.max_push_mib + 1) * 1024}
 server.stream-response-body = 2
 server.feature-flags = ("server.graceful-shutdown-timeout" => 25)

@@ -34,11 +34,7 @@ class Model(BaseModel):
     )
 
     def wire(self) -> dict[str, Any]:
-        """Return the JSON form as it goes to the API server: camelCase, absent where None."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-    def as_written(self) -> dict[str, Any]:
-        """Return only what was set when the model was made: for comparing and echoing a user's own words."""
+        """Return the JSON form: camelCase, and only what was set, so that a user's own words come back unchanged."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
     def but(self, **changes: Any) -> Self:

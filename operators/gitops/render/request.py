@@ -26,6 +26,8 @@ class RenderRequest:
     project: str = "default"
     kube_version: str = ""
     api_versions: frozenset[str] = frozenset()
+    fresh: bool = False
+    """Render even where the result is known (Argo CD's hard refresh)."""
 
 
 @dataclass(frozen=True, slots=True)

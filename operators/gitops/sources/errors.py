@@ -34,3 +34,9 @@ class SourceError(PlatformError):
         self.file = file
         self.line = line
         self.transient = transient
+
+    def again(self) -> SourceError:
+        """A copy to raise once more, without the trace of the first time."""
+        return SourceError(
+            self.message, condition=self.condition, file=self.file, line=self.line, transient=self.transient
+        )

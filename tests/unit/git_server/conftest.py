@@ -16,8 +16,7 @@ from operators.gitops.http import HttpDeps, build_app
 from operators.gitops.receipts import Receipts
 from operators.gitops.webhook import WebhookSecrets
 from operators.kit.testing import FakeKubeApi
-
-from .running import Checkout, GitServer, until
+from tests.support.git_server import Checkout, GitServer, until
 
 
 @dataclass

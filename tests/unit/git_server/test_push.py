@@ -8,9 +8,9 @@ import signal
 from pathlib import Path
 
 from operators.gitops.receipts import Applied, Failed, Healthy, Progressing, Rendered
+from tests.support.git_server import Checkout, GitServer, until
 
 from .conftest import Engine
-from .running import Checkout, GitServer, until
 
 MAIN = "refs/heads/main"
 

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from yarl import URL
+
+from tests.support.git_server import Checkout, GitServer, until
 
 from .conftest import Engine
-from .running import Checkout, GitServer
 from .test_push import finish
 
 
@@ -87,7 +89,7 @@ async def test_a_request_that_is_compressed_and_chunked(checkout: Checkout, serv
 async def test_what_is_served(server: GitServer, path: str, authorised: bool, want: int) -> None:
     credential = aiohttp.encode_basic_auth(server.username, server.password)
     async with aiohttp.ClientSession() as session:
-        url = aiohttp.client.URL(f"http://127.0.0.1:{server.port}{path}", encoded=True)
+        url = URL(f"http://127.0.0.1:{server.port}{path}", encoded=True)
         async with session.get(url, headers={"Authorization": credential} if authorised else {}) as answer:
             assert answer.status == want
 
@@ -133,3 +135,14 @@ async def test_damaged_objects_are_refused(checkout: Checkout, server: GitServer
     push = await checkout.push("origin", f"{sha}:refs/heads/bad")
     assert await push.end() != 0
     assert checkout.git("ls-remote", server.url) == ""
+
+
+async def test_the_repository_is_tidied_behind_a_push(checkout: Checkout, server: GitServer, tmp_path: Path) -> None:
+    config = server.repository / "config"
+    config.write_text(config.read_text() + "[gc]\n  autoPackLimit = 2\n[receive]\n  unpackLimit = 1\n")
+    for number in range(6):
+        sha = checkout.commit(f"a: {number}")
+        assert await (await checkout.push()).end() == 0
+    packs = server.repository / "objects" / "pack"
+    await until(lambda: len(list(packs.glob("*.pack"))) <= 3)
+    assert Checkout.of(server.url, tmp_path / "copy").git("rev-parse", "HEAD") == sha

@@ -51,6 +51,7 @@ class Spec(Model):
     free: Free = Free()
     wait: timedelta = timedelta(minutes=5)
     since: datetime | None = None
+    speed: Literal["slow", "fast"] | None = None
     tags: set[str] = set()
     title: str = ""
     clone: bool = Field(default=False, json_schema_extra={"x-kubernetes-validations": [{"rule": "self || true"}]})
@@ -88,6 +89,7 @@ def test_the_schema_says_what_the_model_says() -> None:
     assert properties["free"]["x-kubernetes-preserve-unknown-fields"] is True
     assert "additionalProperties" not in properties["free"]
     assert properties["since"] == {"type": "string", "format": "date-time", "nullable": True}
+    assert properties["speed"] == {"type": "string", "pattern": "^(slow|fast)$", "nullable": True}
     assert properties["wait"]["type"] == "string"
     assert "format" not in properties["wait"]
     assert properties["tags"]["x-kubernetes-list-type"] == "set"

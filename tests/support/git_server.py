@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-START = Path(__file__).parents[3] / "charts" / "git" / "files" / "start.py"
+import pytest
+
+from cluster.local.settings import Settings
+
+START = Path(__file__).parents[2] / "charts" / "git" / "files" / "start.py"
 HANGS_S = 60.0
 """No step takes nearly as long; a test that waits for more hangs."""
 
@@ -33,6 +40,38 @@ PLAIN_GIT = {
     "GIT_COMMITTER_NAME": "Dev",
     "GIT_COMMITTER_EMAIL": "dev@example.com",
 }
+
+
+@cache
+def lighttpd() -> str:
+    """The program: the machine's own, or Debian's package unpacked into the cache, which needs no root.
+
+    Skips the test where neither is to be had; the server in its image is tested on the cluster in any case.
+    """
+    found = shutil.which("lighttpd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if found:
+        return found
+    unpacked = Settings.from_environment().cache_dir / "lighttpd"
+    if not unpacked.exists():
+        unpacked.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _unpack(unpacked)
+        except (OSError, StopIteration, subprocess.CalledProcessError):
+            pytest.skip("lighttpd is not installed, and there is no Debian package of it in reach")
+    return str(unpacked / "usr" / "sbin" / "lighttpd")
+
+
+def _unpack(target: Path) -> None:
+    def run(*command: str) -> int:
+        return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode
+
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        if run("apt-get", "download", "lighttpd"):
+            run("apt-get", "update")  # a machine that has never listed its packages
+            run("apt-get", "download", "lighttpd")
+        package = next(Path(folder).glob("lighttpd_*.deb"))
+        subprocess.run(["dpkg-deb", "-x", package, f"{folder}/root"], check=True, capture_output=True)
+        Path(folder, "root").rename(target)
 
 
 def free_port() -> int:
@@ -52,6 +91,7 @@ class GitServer:
     port: int = field(default_factory=free_port)
     engine_port: int = field(default_factory=free_port)
     extra: Mapping[str, str] = field(default_factory=dict)
+    program: Path = START
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -80,10 +120,11 @@ class GitServer:
             "ANNOUNCE_URL": f"http://127.0.0.1:{self.engine_port}",
             "WEBHOOK_SECRET": self.home / "webhook-secret",
             "PUBLIC_URL": "http://git.automatrix-system.svc.cluster.local",
+            "LIGHTTPD": lighttpd(),
             **self.extra,
         }
         env = {"PATH": os.environ["PATH"], **{f"GIT_SERVER_{key}": str(value) for key, value in settings.items()}}
-        self.process = subprocess.Popen([sys.executable, START], env=env, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen([sys.executable, self.program], env=env, stdin=subprocess.DEVNULL)
         self._await_health()
 
     def stop(self, number: int = signal.SIGTERM) -> None:
@@ -189,5 +230,5 @@ class Push:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that has no event of its own."""
     async with asyncio.timeout(HANGS_S):
-        while not condition():  # noqa: ASYNC110 - nothing tells of it
+        while not condition():
             await asyncio.sleep(0.01)
