@@ -61,6 +61,8 @@ quiet=--quiet
 if [ -t 2 ]; then quiet=; fi
 say "install $(grep -c '==' requirements-dev.lock) packages from requirements-dev.lock"
 export UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-180}"
+# The system's certificates, where there are some, know a company's proxy too.
+if [ -e /etc/ssl/certs/ca-certificates.crt ]; then export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"; fi
 "$venv/bin/python" -m uv pip sync $quiet --python "$venv/bin/python" --require-hashes requirements-dev.lock
 "$venv/bin/python" -m uv pip install $quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
 touch "$venv/.ready"
