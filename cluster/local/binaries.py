@@ -80,6 +80,7 @@ PROGRAMS = {
         "-X github.com/traefik/traefik/v3/pkg/version.Version=v3.6.0",
     ),
     "kind": Program("kind", "sigs.k8s.io/kind"),
+    "pause": Program("pause", "."),
     "runc-shim": Program("runc-shim", "."),
 }
 

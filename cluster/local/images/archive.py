@@ -99,8 +99,9 @@ class Built:
 
 
 def tree(source: Path, target: str, *, owner: int = 0) -> Iterator[Entry]:
-    """Entries of a folder's content below `target`, in a fixed order."""
-    yield Entry(target, mode=0o755, owner=owner)
+    """Entries of a folder's content below `target` ("" is the root), in a fixed order."""
+    if target:
+        yield Entry(target, mode=0o755, owner=owner)
     for parent, folders, files in os.walk(source):
         folders.sort()
         below = f"{target}/{Path(parent).relative_to(source)}".removesuffix("/.")

@@ -1,0 +1,206 @@
+"""NetworkPolicies as one nftables ruleset: pure, the same objects give the same text.
+
+A pod that a policy selects gets a chain per direction: what a rule allows returns, the rest is dropped. Both
+ends are checked, each on its own node. Connections that stand are let go on. The node itself always
+reaches its pods (probes), a pod always reaches itself. IPv4, as the local cluster is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Manifest = Mapping[str, Any]
+Direction = Literal["ingress", "egress"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What policies see of a pod."""
+
+    namespace: str
+    name: str
+    node: str
+    address: str
+    labels: Mapping[str, str]
+    ports: Mapping[tuple[str, str], int]
+    """Container ports by (name, protocol)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The objects that decide."""
+
+    policies: Sequence[Manifest]
+    pods: Sequence[Pod]
+    namespaces: Mapping[str, Mapping[str, str]]
+    """Labels by name."""
+
+
+def see(policies: Sequence[Manifest], pods: Sequence[Manifest], namespaces: Sequence[Manifest]) -> Seen:
+    """Take what matters off the API's objects; pods without an address of their own are left out."""
+    named = {one["metadata"]["name"]: one["metadata"].get("labels") or {} for one in namespaces}
+    return Seen(policies, [pod for one in pods if (pod := _pod(one))], named)
+
+
+def ruleset(seen: Seen, node: str) -> str:
+    """The whole table for the pods of `node`, replacing the one before in one step."""
+    chains: list[str] = []
+    verdicts: dict[Direction, list[str]] = {"ingress": [], "egress": []}
+    for pod in seen.pods:
+        for direction in ("ingress", "egress") if pod.node == node else ():
+            selecting = [one for one in seen.policies if _selects(one, pod) and direction in _directions(one)]
+            if selecting:
+                name = f"{direction}_{hashlib.sha256(f'{pod.namespace}/{pod.name}'.encode()).hexdigest()[:16]}"
+                verdicts[direction].append(f"{pod.address} : jump {name}")
+                chains.append(_chain(name, direction, pod, seen, selecting))
+    return _TABLE.format(
+        ingress=_elements(verdicts["ingress"]), egress=_elements(verdicts["egress"]), chains="".join(chains)
+    )
+
+
+_TABLE = """table inet automatrix_policies
+delete table inet automatrix_policies
+table inet automatrix_policies {{
+  map ingress {{ type ipv4_addr : verdict; {ingress} }}
+  map egress {{ type ipv4_addr : verdict; {egress} }}
+{chains}  chain forward {{
+    type filter hook forward priority filter;
+    ct state established,related accept
+    ip saddr vmap @egress
+    ip daddr vmap @ingress
+  }}
+  chain input {{
+    type filter hook input priority filter;
+    ct state established,related accept
+    ip saddr vmap @egress
+  }}
+}}
+"""
+
+
+def _chain(name: str, direction: Direction, pod: Pod, seen: Seen, policies: Sequence[Manifest]) -> str:
+    other = "saddr" if direction == "ingress" else "daddr"
+    lines = [f"ip {other} {pod.address} return"]
+    for policy in policies:
+        for rule in policy["spec"].get(direction) or ():
+            lines += _allow(rule, direction, policy["metadata"]["namespace"], pod, seen)
+    body = "".join(f"    {line}\n" for line in [*dict.fromkeys(lines), "drop"])
+    return f"  chain {name} {{ # {pod.namespace}/{pod.name}\n{body}  }}\n"
+
+
+def _allow(rule: Manifest, direction: Direction, namespace: str, pod: Pod, seen: Seen) -> Iterator[str]:
+    """The lines of one rule: its peers times its ports."""
+    other = "saddr" if direction == "ingress" else "daddr"
+    key = "from" if direction == "ingress" else "to"
+    ports = rule.get("ports") or ()
+    if not rule.get(key):
+        targets = [pod] if direction == "ingress" else seen.pods
+        for match, _ in _ports(ports, targets):
+            yield f"{match}return"
+        return
+    for peer in rule[key]:
+        if "ipBlock" in peer:
+            block = f"ip {other} {peer['ipBlock']['cidr']} {_except(other, peer['ipBlock'])}"
+            for match, _ in _ports(ports, [pod] if direction == "ingress" else ()):
+                yield f"{block}{match}return"
+            continue
+        peers = [one for one in seen.pods if _is_peer(one, peer, namespace, seen)]
+        for match, holders in _ports(ports, [pod] if direction == "ingress" else peers):
+            addresses = [one.address for one in (peers if direction == "ingress" or holders is None else holders)]
+            if addresses:
+                yield f"ip {other} {{ {', '.join(sorted(addresses))} }} {match}return"
+
+
+def _ports(ports: Iterable[Manifest], targets: Sequence[Pod]) -> Iterator[tuple[str, list[Pod] | None]]:
+    """Each port as a match, with the target pods it is meant for where a name stands for different numbers."""
+    some = False
+    for port in ports:
+        some = True
+        protocol = port.get("protocol", "TCP")
+        number = port.get("port")
+        if number is None:
+            yield f"meta l4proto {protocol.lower()} ", None
+        elif isinstance(number, str):
+            yield from _named(number, protocol, targets)
+        else:
+            last = port.get("endPort")
+            yield f"{protocol.lower()} dport {number}{f'-{last}' if last else ''} ", None
+    if not some:
+        yield "", None
+
+
+def _named(name: str, protocol: str, targets: Sequence[Pod]) -> Iterator[tuple[str, list[Pod]]]:
+    numbers: dict[int, list[Pod]] = {}
+    for pod in targets:
+        number = pod.ports.get((name, protocol))
+        if number:
+            numbers.setdefault(number, []).append(pod)
+    for number, pods in sorted(numbers.items()):
+        yield f"{protocol.lower()} dport {number} ", pods
+
+
+def _is_peer(pod: Pod, peer: Manifest, namespace: str, seen: Seen) -> bool:
+    spaces = peer.get("namespaceSelector")
+    if spaces is None:
+        if pod.namespace != namespace:
+            return False
+    elif not matches(spaces, seen.namespaces.get(pod.namespace, {})):
+        return False
+    return matches(peer.get("podSelector") or {}, pod.labels)
+
+
+def matches(selector: Manifest, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector of the API selects these labels; an empty one selects all."""
+    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
+        return False
+    return all(_expression(one, labels) for one in selector.get("matchExpressions") or ())
+
+
+def _expression(expression: Manifest, labels: Mapping[str, str]) -> bool:
+    value, values = labels.get(expression["key"]), expression.get("values") or ()
+    return {
+        "In": value in values,
+        "NotIn": value not in values,
+        "Exists": value is not None,
+        "DoesNotExist": value is None,
+    }[expression["operator"]]
+
+
+def _selects(policy: Manifest, pod: Pod) -> bool:
+    if policy["metadata"]["namespace"] != pod.namespace:
+        return False
+    return matches(policy["spec"].get("podSelector") or {}, pod.labels)
+
+
+def _directions(policy: Manifest) -> set[str]:
+    spec = policy["spec"]
+    types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
+    return {one.lower() for one in types}
+
+
+def _except(other: str, block: Manifest) -> str:
+    cidrs = block.get("except") or ()
+    return f"ip {other} != {{ {', '.join(sorted(cidrs))} }} " if cidrs else ""
+
+
+def _elements(elements: list[str]) -> str:
+    return f"elements = {{ {', '.join(elements)} }}" if elements else ""
+
+
+def _pod(manifest: Manifest) -> Pod | None:
+    spec, status, metadata = manifest["spec"], manifest.get("status") or {}, manifest["metadata"]
+    address = status.get("podIP", "")
+    if not address or spec.get("hostNetwork") or status.get("phase") in {"Succeeded", "Failed"}:
+        return None
+    containers = [*spec.get("containers", ()), *(spec.get("initContainers") or ())]
+    ports = {
+        (port["name"], port.get("protocol", "TCP")): port["containerPort"]
+        for container in containers
+        for port in container.get("ports") or ()
+        if "name" in port
+    }
+    node, labels = spec.get("nodeName", ""), metadata.get("labels") or {}
+    return Pod(metadata["namespace"], metadata["name"], node, address, labels, ports)
