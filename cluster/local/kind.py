@@ -6,6 +6,7 @@ is made anew; one of another checkout is known by the folder mounted into it, an
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,9 @@ def create(settings: Settings, engine: Engine, kind: Path, config: dict[str, Any
             log=settings.cluster_dir / "logs" / "kind-create.log",
         )
     )
+    (owner_folder(settings) / "addresses.json").write_text(
+        json.dumps({node.name: node.address for node in nodes(engine, settings.cluster_name)})
+    )
     output(engine.command("exec", f"{settings.cluster_name}-control-plane", "touch", MADE))
 
 
@@ -141,9 +145,11 @@ def write_kubeconfig(settings: Settings, engine: Engine, kind: Path) -> None:
     settings.kubeconfig.write_text(text)
 
 
-def start(engine: Engine, found: list[Node]) -> None:
-    """Start stopped node containers one after the other: the control plane gets its old address first."""
-    for node in found:
+def start(settings: Settings, engine: Engine, found: list[Node]) -> None:
+    """Start stopped node containers, lowest address first: so each gets the one it had, which certificates name."""
+    path = owner_folder(settings) / "addresses.json"
+    before = json.loads(path.read_text()) if path.is_file() else {}
+    for node in sorted(found, key=lambda node: ipaddress.ip_address(before.get(node.name, "0.0.0.0"))):  # noqa: S104
         if not node.running:
             output(engine.command("start", node.name))
 

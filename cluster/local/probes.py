@@ -16,7 +16,8 @@ from cluster.local.errors import CommandFailed
 DNS = "10.96.0.10"
 API = "10.96.0.1"
 KUBELET_PORT = 10250
-NAME = "kubernetes.default.svc.cluster.local"
+NAME = "kube-dns.kube-system.svc.cluster.local"
+"""No label of ten letters: its length would be a newline, at which bash sends what it has as a datagram of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ def ensure_cluster(machine: Machine, workers: int | None) -> bool:
     if found:
         if not all(node.running for node in found):
             with progress.step("start the nodes"):
-                kind.start(machine.engine, found)
+                kind.start(settings, machine.engine, found)
         if kind.is_made(machine.engine, found):
             kind.check_shape(settings, found, workers)
             kind.write_kubeconfig(settings, machine.engine, machine.kind)

@@ -31,7 +31,9 @@ def check_network(patient: Patient, name: str, peers: list[probes.Peer]) -> Chec
     """Pods on the other nodes are reached from this one."""
     problem = probes.reach_pods(patient.engine, name, peers)
     selector = (
-        "k8s-app=kindnet" if patient.kubectl.items("pods", "-Akube-system", "-lapp=kindnet") else "app=pod-network"
+        "app=kindnet"
+        if patient.kubectl.items("pods", "--namespace=kube-system", "--selector=app=kindnet")
+        else "app=pod-network"
     )
     return Check(f"{name}: pod network", problem, restart_on(patient, selector, name) if problem else "")
 

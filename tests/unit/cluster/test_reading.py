@@ -14,7 +14,7 @@ from cluster.local.checks.platform import lease_age_s
 from cluster.local.errors import MachineError
 from cluster.local.kind import Node
 from cluster.local.kubectl import Kubectl
-from cluster.local.probes import Peer, build_query
+from cluster.local.probes import NAME, Peer, build_query
 from cluster.local.settings import Settings
 
 
@@ -182,3 +182,7 @@ def test_the_gateway_of_a_nodes_pods_is_its_first_address() -> None:
 def test_a_dns_question_is_well_formed() -> None:
     query = build_query("kubernetes.default")
     assert query[12:] == b"\x0akubernetes\x07default\x00\x00\x01\x00\x01"
+
+
+def test_the_name_that_is_looked_up_fits_into_one_write_of_bash() -> None:
+    assert b"\n" not in build_query(NAME)
