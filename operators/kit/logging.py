@@ -23,8 +23,8 @@ _URL_PASSWORD = re.compile(r"(\w+://)[^/\s:@]*:?[^/\s@]*@")
 
 
 def get_logger(operator: str) -> structlog.stdlib.BoundLogger:
-    """Return the logger of an operator."""
-    return cast("structlog.stdlib.BoundLogger", structlog.get_logger().bind(operator=operator))
+    """Return the logger of an operator; made at import, it still heeds what `configure` says later."""
+    return cast("structlog.stdlib.BoundLogger", structlog.get_logger(operator=operator))
 
 
 def configure(level: str = "INFO") -> None:

@@ -94,6 +94,11 @@ class Wakes:
         self._events.pop(ref, None)
 
 
+async def serve(operator: Operator[Spec, Seen], *, body: Mapping[str, Any], memo: Any, **_: object) -> None:
+    """Run a kopf daemon: `await loop.serve(OPERATOR, **kwargs)`; kopf's memo carries `api` and `wakes`."""
+    await run(operator, memo.api, memo.wakes, Ref.of(dict(body)))
+
+
 async def run(operator: Operator[Spec, Seen], api: KubeApi, wakes: Wakes, ref: Ref) -> None:
     """Serve one resource until it is gone or being deleted; a kopf daemon awaits this and is cancelled with it."""
     backoff = Backoff(cap_s=120)

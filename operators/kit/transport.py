@@ -87,19 +87,19 @@ class Transport:
 
     async def send(self, request: Request) -> Answer:
         """Send a request; waits and repeats as the server's Retry-After says, while `timeout_s` lasts."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + request.timeout_s
-        for attempt in range(MAX_TRIES):
-            async with self._slots:
+        async with self._slots:  # held while waiting for Retry-After, too: a busy server gets fewer requests
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + request.timeout_s
+            for attempt in range(MAX_TRIES):
                 answer = await self._once(request, deadline - loop.time())
-            if answer.status < 400:
-                return answer
-            if answer.status == 401 and attempt == 0 and await self._log_in_again():
-                continue
-            wait_s = _retry_after(answer)
-            if wait_s is None or loop.time() + wait_s >= deadline:
-                break
-            await asyncio.sleep(wait_s)
+                if answer.status < 400:
+                    return answer
+                if answer.status == 401 and attempt == 0 and await self._log_in_again():
+                    continue
+                wait_s = _retry_after(answer)
+                if wait_s is None or loop.time() + wait_s >= deadline:
+                    break
+                await asyncio.sleep(wait_s)
         raise error_of(answer.status, answer.body, request.subject, retry_after_s=_retry_after(answer))
 
     async def lines(self, request: Request, *, silence_s: float) -> AsyncGenerator[bytes, None]:

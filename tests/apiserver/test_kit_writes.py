@@ -1,5 +1,6 @@
 """Writes on the real API server: what counts as a change, who conflicts with whom, what a precondition guards."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -145,8 +146,8 @@ async def test_a_kind_or_namespace_that_is_not_there(api: KubernetesApi) -> None
 
 
 async def test_a_list_of_a_thousand_comes_whole_and_with_kinds(api: KubernetesApi, namespace: str) -> None:
-    for number in range(1001):
-        await api.create(config(namespace, name=f"c{number}", labels={"half": str(number % 2)}))
+    made = (config(namespace, name=f"c{number}", labels={"half": str(number % 2)}) for number in range(1001))
+    await asyncio.gather(*(api.create(manifest) for manifest in made))
     listed = await api.list("", "v1", "ConfigMap", namespace=namespace, label_selector="half in (0,1)")
     assert len(listed.items) == 1001
     assert {(item["apiVersion"], item["kind"]) for item in listed.items} == {("v1", "ConfigMap")}

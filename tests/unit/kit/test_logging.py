@@ -45,17 +45,19 @@ def test_the_api_servers_complaint_about_a_secret_loses_the_value_and_keeps_the_
 
 
 def test_lines_are_json_and_redacted_for_structlog_and_for_libraries(capsys: pytest.CaptureFixture[str]) -> None:
+    early = get_logger("early")
     root = standard_logging.getLogger()
     handlers, level = list(root.handlers), root.level
     try:
         configure()
         get_logger("gitops").info("done", object="Application argocd/hub", token="hunter2", reason="drift")
+        early.info("done", password="hunter2")
         standard_logging.getLogger("kopf").warning("pull %s", "https://a:hunter2@h/x")
         written = capsys.readouterr().err
     finally:
         root.handlers[:], root.level = handlers, level
         structlog.reset_defaults()
-    own, library = (json.loads(line) for line in written.splitlines())
+    own, _, library = (json.loads(line) for line in written.splitlines())
     assert (own["operator"], own["reason"], own["level"]) == ("gitops", "drift", "info")
     assert library["event"].startswith("pull https://")
     assert "hunter2" not in written

@@ -3,13 +3,14 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from operators.kit.errors import Blocked, Invalid, Unavailable
 from operators.kit.kube import KubeApi, Manifest, Ref
-from operators.kit.loop import Operator, Wakes, reconcile, run
+from operators.kit.loop import Operator, Wakes, reconcile, serve
 from operators.kit.testing import FakeKubeApi
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -118,7 +119,9 @@ async def test_the_daemon_is_woken_survives_an_outage_and_ends_with_its_resource
     api = cluster({"size": 2})
     wakes = Wakes()
     api.faults.add(lambda call: call.verb == "apply", Unavailable(503, "", "down"), times=1)
-    daemon = asyncio.create_task(run(OPERATOR, api, wakes, WIDGET))
+    body = api.find(WIDGET)
+    assert body is not None
+    daemon = asyncio.create_task(serve(OPERATOR, body=body, memo=SimpleNamespace(api=api, wakes=wakes), name="w"))
     async with asyncio.timeout(10):
         while "Ready" not in str(api.find(WIDGET)):
             await asyncio.sleep(0.01)

@@ -207,7 +207,7 @@ async def test_shutdown_lets_work_finish_and_cancels_what_does_not(make: Make) -
     for key in ("quick", "slow", "never"):
         queue.add(key)
     await asyncio.sleep(0)
-    await queue.close(grace_s=0.2)
+    await queue.close(grace_s=1)
     assert ended == {"quick": "finished", "slow": "cancelled"}
 
 
