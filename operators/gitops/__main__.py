@@ -11,7 +11,9 @@ import base64
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 import kopf
 from aiohttp import web
@@ -153,7 +155,7 @@ async def _watch_applications(engine: Engine, settings: Settings, ready: asyncio
     )
 
 
-async def _cancel(tasks: list[asyncio.Task[object]]) -> None:
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -231,14 +231,12 @@ class Engine:
         built, origin = self._memo(name).built, self._services.origin
         try:
             revision = await origin.resolve(source.repo_url, source.target_revision)
-            if built is None:
-                return name, revision
-            if revision == built.target.revision:
-                return name, ""
+            if built is None or revision == built.target.revision:
+                return name, "" if built else revision
             same = await origin.content_key(source.repo_url, revision, built.paths) == built.content_key
-            return name, "" if same else revision
         except SourceError:
             return name, "unknown"
+        return name, "" if same else revision
 
     def _sources(self, repo_url: str) -> dict[str, ApplicationSource]:
         found = {}
