@@ -18,11 +18,9 @@ from cluster.local.settings import Settings
 
 PROGRAMS = {
     "git": "git",
-    "lighttpd": "lighttpd",
     "sshd": "openssh-server",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
-    "openssl": "openssl",
 }
 """Program → the Debian package that brings it."""
 SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])

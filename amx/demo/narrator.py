@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from rich.console import Console
+from rich.control import Control
 from rich.markup import escape
+from rich.segment import ControlType
+
+INDENT = "     "
 
 
 class Narrator(Protocol):
@@ -29,6 +33,7 @@ class Voice:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._last = ""
 
     def chapter(self, number: int, title: str, explanation: str) -> None:
         """Open a step."""
@@ -39,11 +44,16 @@ class Voice:
         self._console.print(f"   [cyan]$ {escape(text)}[/]", highlight=False, soft_wrap=True)
 
     def line(self, text: str) -> None:
-        """Pass on a line of something that runs."""
-        self._console.print(f"     {text}", highlight=False, markup=False, soft_wrap=True)
+        """Pass on a line of something that runs; one that continues the line before takes its place on a terminal."""
+        fits = len(text) + len(INDENT) < self._console.width
+        if self._console.is_terminal and fits and self._last and text.startswith(self._last):
+            self._console.control(Control.move(0, -1), Control((ControlType.ERASE_IN_LINE, 2)))
+        self._last = text
+        self._console.print(f"{INDENT}{text}", highlight=False, markup=False, soft_wrap=True)
 
     def done(self, text: str, *, ok: bool) -> None:
         """Close a step."""
+        self._last = ""
         mark = "[green]✓[/]" if ok else "[red]✗[/]"
         self._console.print(f"   {mark} {escape(text)}", highlight=False, soft_wrap=True)
 

@@ -27,7 +27,7 @@ from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.testing.controlplane import PROGRAMS, control_plane
 from tests.benchmarks import tenants
-from tests.unit.git_server.running import Checkout, GitServer
+from tests.support.git_server import Checkout, GitServer
 
 CRDS = ROOT / "charts" / "platform" / "templates" / "crds"
 START_S = 60.0
@@ -164,8 +164,8 @@ def start_engine(kubeconfig: Path, git: GitServer, folder: Path) -> subprocess.P
         "KUBECONFIG": str(kubeconfig),
         "GITOPS_NAMESPACE": "argocd",
         "GITOPS_CACHE_DIR": str(folder / "cache"),
-        "GITOPS_HTTP_PORT": str(git.engine_port),
-        "GITOPS_LOG_LEVEL": "info",
+        "GITOPS_PORT": str(git.engine_port),
+        "GITOPS_LOG_LEVEL": "INFO",
     }
     with (folder / "engine.log").open("wb") as log:
         return subprocess.Popen(
