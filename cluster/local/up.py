@@ -151,7 +151,7 @@ def ensure_cluster(machine: Machine, workers: int | None) -> bool:
             kind.delete(machine.engine, found)
     image = images.ensure(settings, ("node",), progress)["node"]
     with progress.step(f"create the cluster ({1 + (workers or 0)} nodes)"):
-        config = kind.build_config(settings, workers or 0, images.kubelet_configuration())
+        config = kind.build_config(settings, workers or 0, images.kubelet_configuration(image))
         kind.create(settings, machine.engine, machine.kind, config, image)
     return True
 
