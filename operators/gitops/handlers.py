@@ -17,6 +17,11 @@ from .models import GROUP, PLURAL, VERSION
 def register(registry: kopf.OperatorRegistry, engine: Engine) -> None:
     """Send every event of an Application to the engine."""
 
+    @kopf.on.login(registry=registry)
+    def log_in(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        """Log in as the API client does: in a pod by its service account, elsewhere by the kubeconfig."""
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def seen(event: Any, **_: Any) -> None:
         """Take in one event; `type` is None while kopf lists."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import SourceError
+from .process import close
 
 TREES_KEPT = 2000
 BLOB_BYTES = 32 << 20
@@ -171,12 +172,7 @@ class Objects:
             return
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        if process.stdin is not None:
-            process.stdin.close()
-        if process.stdout is not None:
-            with contextlib.suppress(ValueError):
-                await process.stdout.read()
-        await process.wait()
+        await close(process)
 
 
 def parse_tree(data: bytes) -> Tree:
