@@ -56,7 +56,7 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
             "a: !!python/object/apply:os.system [x]\n", "could not determine a constructor", 1, id="a Python tag"
         ),
         pytest.param("[a, b]: 1\n", "a key must be a plain value", 1, id="a key that is a list"),
-        pytest.param("[" * 5000, "", 0, id="nested too deeply"),
+        pytest.param("[" * 5000, "f.yaml", 0, id="nested too deeply"),
     ],
 )
 def test_what_is_wrong_has_its_line(text: str, words: str, line: int) -> None:

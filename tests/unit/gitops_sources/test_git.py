@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from operators.gitops.sources import EVERY_COMMIT, GitSource, Repository, SourceError
+from operators.gitops.sources.objects import Damaged
 from operators.gitops.sources.repository import canonical_url, scrub_url
 
 from .conftest import Upstream
@@ -149,7 +150,7 @@ async def test_other_protocols_are_refused(tmp_path: Path, url: str) -> None:
 
 
 async def test_a_remote_out_of_reach_may_come_back(source: GitSource) -> None:
-    with pytest.raises(SourceError, match="(?i)connection refused") as caught:
+    with pytest.raises(SourceError, match="(?i)connection refused|failed to connect") as caught:
         await source.fetch(Repository("http://127.0.0.1:9/x.git"))
     assert caught.value.transient
     with pytest.raises(SourceError):
@@ -223,10 +224,18 @@ async def test_a_damaged_mirror_gets_well(
     await again.fetch(repository)
     assert await again.resolve(repository, "main") == commit
     assert await again.content_key(repository, commit, ["a", "d"])
-    snapshot = await again.snapshot(repository, commit)
-    entry = await snapshot.entry("d/b")
-    assert entry is not None
-    assert await snapshot.read(entry) == [b"1"]
+
+    async def content() -> list[bytes]:
+        snapshot = await again.snapshot(repository, commit)
+        entry = await snapshot.entry("d/b")
+        assert entry is not None
+        return await snapshot.read(entry)
+
+    try:
+        assert await content() == [b"1"]
+    except Damaged:  # the file was not needed before: the renderer heals at the read
+        await asyncio.gather(again.heal(repository), again.heal(repository))
+        assert await content() == [b"1"]
     await again.close()
 
 
