@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".amx" / "logs"
 CHILD_PATIENCE_S = 300.0
 """How long an interrupted stage may take to put away what it started (a cluster takes a while)."""
+PROCESSES = ("tests/unit/amx", "tests/unit/git_server")
+"""Tests that mostly wait for processes they start: beside the others they cost hardly any time."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Stage:
     """A path without which there is nothing to do."""
 
 
+def ignoring(folders: Sequence[str]) -> list[str]:
+    """Return pytest's options to leave folders out."""
+    return [f"--ignore={folder}" for folder in folders]
+
+
 def pytest(name: str, folders: Sequence[str], *options: str) -> Stage:
     """Describe a stage that runs the tests of those of `folders` that are there."""
     present = [folder for folder in folders if (ROOT / folder).is_dir()]
@@ -46,7 +53,8 @@ def pytest(name: str, folders: Sequence[str], *options: str) -> Stage:
 
 CHECK = (
     Stage("types", ("mypy",)),
-    pytest("pure", ["tests/unit", "tests/properties"], "-q", "--durations=10"),
+    pytest("processes", PROCESSES, "-q", "--durations=5"),
+    pytest("pure", ["tests/unit", "tests/properties"], "-q", "--durations=5", *ignoring(PROCESSES)),
     Stage("format", ("ruff", "format", "--check", ".")),
     Stage("lint", ("ruff", "check", ".")),
     Stage("spelling", ("codespell",)),

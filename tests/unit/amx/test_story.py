@@ -47,7 +47,7 @@ def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tell(world: "World", address: str, run: str, notes: Notes | None = None) -> Result:
-    with Traffic(Target(address, "hub-dev.localhost"), rate_per_s=100) as traffic:
+    with Traffic(Target(address, "hub-dev.localhost"), rate_per_s=50) as traffic:
         assert traffic.wait_until_answered(10)
         checkout = Checkout(world.clone(f"clone-{run}"))
         told = perform(Scene(checkout, traffic, notes or Notes(), (str(world.kubectl),), run))
@@ -115,7 +115,7 @@ def test_one_failed_request_is_a_failed_story() -> None:
 
 
 def test_requests_that_fail_are_counted_with_their_reason(world: "World", address: str) -> None:
-    with Traffic(Target(address, "hub-dev.localhost"), rate_per_s=100) as traffic:
+    with Traffic(Target(address, "hub-dev.localhost"), rate_per_s=50) as traffic:
         assert traffic.wait_until_answered(10)
         world.failing.set()
         with traffic._heard:
@@ -124,7 +124,7 @@ def test_requests_that_fail_are_counted_with_their_reason(world: "World", addres
 
 
 def test_where_nobody_answers_every_request_fails() -> None:
-    with Traffic(Target("http://127.0.0.1:9/", "hub-dev.localhost"), rate_per_s=100) as traffic:
+    with Traffic(Target("http://127.0.0.1:9/", "hub-dev.localhost"), rate_per_s=50) as traffic:
         assert not traffic.wait_until_answered(0.3)
     tally = traffic.tally()
     assert tally.failed == tally.sent > 0
