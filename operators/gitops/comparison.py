@@ -37,8 +37,23 @@ def compare(app: Application, seen: Seen) -> Comparison:
     live = [entry.live for entry in seen.target.objects if entry.live is not None]
     counted = [*live, *(manifest for manifest in extra if not options.ignores_extraneous(manifest))]
     verdict = _health(counted, wanted=len(seen.target.objects), self_name=(app.metadata.namespace, app.name))
-    ordered = sorted(resources, key=lambda entry: (entry.kind, entry.group or "", entry.namespace or "", entry.name))
+    if not seen.complete:
+        resources += _unread(app, resources)
+    ordered = sorted(resources, key=_identity)
     return Comparison("OutOfSync" if differs else "Synced", tuple(ordered), verdict, extra)
+
+
+def _unread(app: Application, resources: list[ResourceStatus]) -> list[ResourceStatus]:
+    """Return what was known of objects that could not be read now.
+
+    Forgetting them would end the watch of their kinds: they would never be pruned, and the look would pass for complete.
+    """
+    known = {_identity(entry) for entry in resources}
+    return [entry for entry in app.status.resources if _identity(entry) not in known]
+
+
+def _identity(entry: ResourceStatus) -> tuple[str, str, str, str]:
+    return (entry.kind, entry.group or "", entry.namespace or "", entry.name)
 
 
 def extra_objects(app: Application, target: Target, tracked: Iterable[Manifest]) -> tuple[Manifest, ...]:

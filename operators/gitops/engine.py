@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -300,4 +301,6 @@ def _complain(name: str, error: Exception, retry_s: float) -> None:
     if isinstance(error, PlatformError):
         log.warning("will look again", object=f"Application {name}", reason=str(error), wait_s=round(retry_s, 1))
     else:
-        log.error("look failed", object=f"Application {name}", wait_s=round(retry_s, 1), exc_info=error)
+        # Not as exc_info: a console would print local variables, and with them the data of Secrets.
+        trace = "".join(traceback.format_exception(error))
+        log.error("look failed", object=f"Application {name}", wait_s=round(retry_s, 1), trace=trace)

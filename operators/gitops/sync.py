@@ -175,6 +175,7 @@ def _apply_wave(run: _Sync, wave: int, tasks: list[Compared]) -> Progress | None
     for task in tasks:
         if task.ref not in run.results and not task.differs:
             run.results.add(task.desired, "Synced", "unchanged", verdict=_health_of(task))
+        run.results.judge(task.ref, _health_of(task))
     failed = [task for task in tasks if run.results.code(task.ref) == "SyncFailed"]
     if failed:
         first = run.results.message(failed[0].ref)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from .world import World
+from tests.support.gitops_world import World
 
 
 @pytest.fixture

@@ -128,7 +128,9 @@ async def bench(tmp_path: Path, upstream: Upstream, source: GitSource) -> AsyncI
     await renderer.close()
 
 
-def chart(*, name: str = "web", values: str = "foo: chart\n", template: str = CONFIG_MAP, **more: str) -> dict[str, Any]:
+def chart(
+    *, name: str = "web", values: str = "foo: chart\n", template: str = CONFIG_MAP, **more: str
+) -> dict[str, Any]:
     """The files of a small chart at app/; `more` maps file names below it."""
     files = {"Chart.yaml": CHART.format(name=name), "values.yaml": values, "templates/map.yaml": template, **more}
     return {f"app/{path}": content for path, content in files.items()}

@@ -92,6 +92,11 @@ class Repository:
         """The newest commit id."""
         return f"{len(self.commits) - 1:040x}"
 
+    def _commit(self, revision: str) -> dict[str, list[Manifest]]:
+        if int(revision, 16) >= len(self.commits):
+            raise SourceError(f"there is no commit {revision}")
+        return self.commits[int(revision, 16)]
+
     async def refresh(self, repo_url: str) -> None:
         if self.broken:
             raise self.broken
@@ -107,12 +112,11 @@ class Repository:
         if self.unrenderable:
             raise self.unrenderable
         self.renders += 1
-        manifests = self.commits[int(revision, 16)].get(source.path, [])
+        manifests = self._commit(revision).get(source.path, [])
         return Rendered(tuple(manifests), "Directory", (source.path,), False, 0.0)
 
     async def content_key(self, repo_url: str, revision: str, paths: Sequence[str]) -> str:
-        commit = self.commits[int(revision, 16)]
-        text = json.dumps([commit.get(path) for path in paths], sort_keys=True)
+        text = json.dumps([self._commit(revision).get(path) for path in paths], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
