@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from operators.kit.errors import ApiError, Forbidden
 from operators.kit.kube import Ref
 from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.testing.controlplane import ControlPlane
+from tests.apiserver.charts.identity import kubeconfig_of
 from tests.support.helm import CHARTS, ROOT, Chart, Helm, Manifest, pod_templates
 
+ACCOUNT = Ref("", "ServiceAccount", "argocd", "gitops-engine")
 ENGINE = "system:serviceaccount:argocd:gitops-engine"
 TRAEFIK = "system:serviceaccount:automatrix-gateway:traefik"
 PROMETHEUS = "system:serviceaccount:automatrix-observability:prometheus"
@@ -99,7 +99,7 @@ QUESTIONS = [
     Question(ENGINE, "delete", "", "namespaces", "", False),
     Question(ENGINE, "get", "", "secrets", "hub-dev", False),
     Question(ENGINE, "create", "", "secrets", "argocd", False),
-    Question(ENGINE, "watch", "argoproj.io", "applications", "hub-dev", False),
+    Question(ENGINE, "patch", "argoproj.io", "applications", "hub-dev", False),
     Question(ENGINE, "create", "rbac.authorization.k8s.io", "rolebindings", "argocd", False),
     Question(ENGINE, "escalate", "rbac.authorization.k8s.io", "clusterroles", "", False),
     Question(ENGINE, "impersonate", "", "users", "", False),
@@ -133,25 +133,6 @@ async def test_rights(api: KubernetesApi, question: Question) -> None:
     assert bool(review["status"]["allowed"]) is question.allowed
 
 
-async def as_engine(api: KubernetesApi, kubernetes: ControlPlane, folder: Path) -> Path:
-    """Return a kubeconfig of the engine's ServiceAccount: its token, and no other right."""
-    metadata = {
-        "name": "gitops-engine-token",
-        "namespace": "argocd",
-        "annotations": {"kubernetes.io/service-account.name": "gitops-engine"},
-    }
-    secret: Manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
-    await api.apply({**secret, "type": "kubernetes.io/service-account-token"}, field_manager="tests")
-    async with asyncio.timeout(60):
-        while not (filled := await api.get(Ref.of(secret))) or "token" not in filled.get("data", {}):
-            await asyncio.sleep(0.1)
-    config = yaml.safe_load(kubernetes.kubeconfig.read_text())
-    config["users"][0]["user"] = {"token": base64.b64decode(filled["data"]["token"]).decode()}
-    path = folder / "engine.kubeconfig"
-    path.write_text(yaml.safe_dump(config))
-    return path
-
-
 async def test_the_engines_rights_are_enough_for_the_sample_tenant(
     api: KubernetesApi, helm: Helm, kubernetes: ControlPlane, charts: Path
 ) -> None:
@@ -162,7 +143,7 @@ async def test_the_engines_rights_are_enough_for_the_sample_tenant(
     objects = helm.template(hub, {}, "hub", *files)
     namespace: Manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "hub-dev"}}
 
-    async with await KubernetesApi.connect(await as_engine(api, kubernetes, charts.parent)) as engine:
+    async with await KubernetesApi.connect(await kubeconfig_of(api, kubernetes, ACCOUNT, charts.parent)) as engine:
         for one in (namespace, *objects):
             await engine.apply(one, field_manager="argocd-controller")
             assert await engine.get(Ref.of(one))
@@ -198,7 +179,7 @@ async def test_the_server_keeps_the_engine_out_of_protected_namespaces(
     labels = {"metadata": {"name": "kube-system", "labels": {"x": "y"}}}
     application = {"metadata": {"name": "x", "namespace": "argocd"}, "spec": {"project": "default"}}
 
-    async with await KubernetesApi.connect(await as_engine(api, kubernetes, tmp_path)) as engine:
+    async with await KubernetesApi.connect(await kubeconfig_of(api, kubernetes, ACCOUNT, tmp_path)) as engine:
         assert "namespace kube-system is protected" in await until_refused(engine, config_map("kube-system"))
         assert "namespace automatrix-system is protected" in await until_refused(
             engine, config_map("automatrix-system")
@@ -223,7 +204,7 @@ async def test_the_engine_goes_only_where_it_was_sent(
     upgrade = ("upgrade", "platform", str(platform.path), "--namespace", "automatrix-system")
     helm(*upgrade, values=narrow)
 
-    async with await KubernetesApi.connect(await as_engine(api, kubernetes, tmp_path)) as engine:
+    async with await KubernetesApi.connect(await kubeconfig_of(api, kubernetes, ACCOUNT, tmp_path)) as engine:
         assert "namespace default is no destination" in await until_refused(engine, config_map("default"))
         await engine.apply(config_map("hub-dev"), field_manager="argocd-controller")
     helm(*upgrade, values=platform.full)
