@@ -173,7 +173,7 @@ class _Processes:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl and nothing else
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl and nothing else
             )
 
     def wait(self, name: str, url: str) -> None:
@@ -214,7 +214,8 @@ def remove_leftovers() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Between fork and exec: have the kernel end this process with the thread that started it."""
     _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
