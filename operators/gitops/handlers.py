@@ -17,6 +17,11 @@ from .models import GROUP, PLURAL, VERSION
 def register(registry: kopf.OperatorRegistry, engine: Engine) -> None:
     """Send every event of an Application to the engine."""
 
+    @kopf.on.login(registry=registry, retries=3)
+    async def log_in(**fields: Any) -> kopf.ConnectionInfo | None:
+        """Log in by the pod's service account or kubectl's kubeconfig."""
+        return kopf.login_with_service_account(**fields) or kopf.login_with_kubeconfig(**fields)
+
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def seen(event: Any, **_: Any) -> None:
         """Take in one event; `type` is None while kopf lists."""
