@@ -1,4 +1,5 @@
 from __future__ import annotations
+
 from tests.unit.gitops_sources.conftest import Bench, chart, data
 
 
