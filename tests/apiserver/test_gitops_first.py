@@ -145,7 +145,7 @@ async def test_a_first_sync_a_push_drift_and_a_prune(
 
     async def is_synced() -> bool:
         now = await status(api)
-        return (
+        return bool(
             now.get("sync", {}).get("status") == "Synced"
             and now["health"]["status"] == "Healthy"
             and now["sync"]["revision"] == checkout.git("rev-parse", "HEAD")
