@@ -24,7 +24,7 @@ async def jobs_counted(client: Client, result: str) -> float:
 
 async def until_counted(client: Client, result: str, at_least: float) -> None:
     async with asyncio.timeout(20):
-        while await jobs_counted(client, result) < at_least:  # noqa: ASYNC110 - another task counts
+        while await jobs_counted(client, result) < at_least:
             await asyncio.sleep(0.02)
 
 
