@@ -150,7 +150,7 @@ class Receipts:
         deadline = asyncio.get_running_loop().time() + timeout_s
         while True:
             changed = self._changed
-            receipt = self._receipts.get(revision)
+            receipt = self.get(revision)
             for name, entry in (receipt.entries if receipt else {}).items():
                 if told.get(name) != entry and entry != Entry(name):
                     told[name] = entry
