@@ -17,10 +17,10 @@ from .models import GROUP, PLURAL, VERSION
 def register(registry: kopf.OperatorRegistry, engine: Engine) -> None:
     """Send every event of an Application to the engine."""
 
-    @kopf.on.login(registry=registry)
-    def log_in(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        """Log in as the API client does: in a pod by its service account, elsewhere by the kubeconfig."""
-        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+    @kopf.on.login(registry=registry, retries=3)
+    async def log_in(**fields: Any) -> kopf.ConnectionInfo | None:
+        """Log in by the pod's service account or kubectl's kubeconfig."""
+        return kopf.login_with_service_account(**fields) or kopf.login_with_kubeconfig(**fields)
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def seen(event: Any, **_: Any) -> None:
