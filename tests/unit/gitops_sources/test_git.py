@@ -14,7 +14,7 @@ from operators.gitops.sources import EVERY_COMMIT, GitSource, Repository, Source
 from operators.gitops.sources.objects import Damaged
 from operators.gitops.sources.repository import canonical_url, scrub_url
 
-from .conftest import Upstream
+from tests.support.upstream import Upstream
 from .git_server import GitServer
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from operators.gitops.sources import GitSource, Repository, SourceError
 
-from .conftest import Upstream
+from tests.support.upstream import Upstream
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin")
 CONFIG = """\
