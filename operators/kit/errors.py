@@ -71,3 +71,6 @@ class Gone(ApiError):
 
 class Unavailable(ApiError):
     """No answer, 429 or 5xx: it says nothing about the object, so nothing may be concluded from it."""
+
+    retry_after_s: float | None = None
+    """How long the server asks to wait, where it said so."""

@@ -92,9 +92,15 @@ class KubeApi(Protocol):
         """List one kind, in chunks; `namespace=""` is all namespaces."""
 
     async def apply(
-        self, manifest: Manifest, *, field_manager: str, force: bool = False, dry_run: bool = False
+        self,
+        manifest: Manifest,
+        *,
+        field_manager: str,
+        force: bool = False,
+        dry_run: bool = False,
+        validate: bool = True,
     ) -> Manifest:
-        """Server-side apply (KEP-555); with `dry_run` return what would result without writing."""
+        """Server-side apply (KEP-555); `dry_run`: only return what would result; `validate`: refuse unknown fields."""
 
     async def create(self, manifest: Manifest, *, field_manager: str = "") -> Manifest:
         """Create; raises Conflict where it exists already."""
@@ -124,4 +130,4 @@ class KubeApi(Protocol):
         """One watch connection with bookmarks, until the server ends it; raises Gone when it must list again."""
 
     async def discover(self, *, fresh: bool = False) -> Discovery:
-        """What the server serves; cached unless `fresh`."""
+        """What the server serves; up to half a minute old unless `fresh`."""

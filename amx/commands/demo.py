@@ -1,0 +1,57 @@
+"""`amx demo`: the story, live against the running cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from amx.output import FAILED, Format, OutputOption, show
+
+if TYPE_CHECKING:
+    from amx.demo.story import Result
+    from cluster.local.settings import Settings
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command()(demo)
+
+
+def demo(output: OutputOption = Format.TEXT) -> None:
+    """Tell the platform's story on the running cluster: push, change, drift, a broken push, rollback."""
+    from rich.console import Console
+
+    from amx import kubeconfig
+    from amx.demo.narrator import Silence, Voice
+    from amx.demo.story import tell
+    from cluster.local.settings import Settings
+
+    settings = Settings.from_environment()
+    kubeconfig.existing(settings)
+    result = tell(settings, Voice(Console()) if output is Format.TEXT else Silence())
+    show(result, _summary(result, settings), output, ok=result.ok)
+    if not result.ok:
+        raise typer.Exit(FAILED)
+
+
+def _summary(result: Result, settings: Settings) -> str:
+    requests = result.requests
+    reasons = ", ".join(f"{count} times {reason}" for reason, count in requests.reasons.most_common(3))
+    count = f"{requests.sent} requests were sent meanwhile, {requests.failed} failed"
+    lines = ["", *(f"{'✓' if step.ok else '✗'} {step.name:<11} {step.says}" for step in result.steps)]
+    lines += [f"{'✗' if requests.failed else '✓'} {'requests':<11} {count}{f' ({reasons})' if reasons else ''}", ""]
+    if not result.ok:
+        return "\n".join([*lines, "The story did not go as told. What is wrong with the cluster: amx doctor"])
+    name = "" if settings.cluster_name == "automatrix" else f"AMX_CLUSTER_NAME={settings.cluster_name} "
+    return "\n".join(
+        [
+            *lines,
+            "The cluster stays up. To go on:",
+            f"  see it            curl -H 'Host: hub-dev.localhost' http://127.0.0.1:{settings.http_port}/",
+            f"  change it         {name}.venv/bin/amx clone /tmp/platform, edit, git push",
+            f"  the last push     {name}.venv/bin/amx receipt",
+            f'  kubectl           eval "$({name}.venv/bin/amx env)"; kubectl -n argocd get applications',
+            f"  remove it         {name}make down",
+        ]
+    )

@@ -1,0 +1,65 @@
+"""The cluster's kubeconfig, and adding it to the user's own when asked.
+
+Trade-off: the entries are merged as YAML, by name, because `kubectl config view --flatten` would also rewrite the
+user's other entries. The current context stays: switching it unasked sends the next command to another cluster.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cluster.local.errors import MachineError
+from cluster.local.settings import Settings
+
+LISTS = ("clusters", "contexts", "users")
+
+
+def existing(settings: Settings) -> Path:
+    """Return the path of the cluster's kubeconfig; raises MachineError when there is no cluster."""
+    if not settings.kubeconfig.is_file():
+        raise MachineError(f"there is no cluster {settings.cluster_name}", "bring it up with: amx up")
+    return settings.kubeconfig
+
+
+def users_file() -> Path:
+    """The file that kubectl would write to: the first of $KUBECONFIG, or ~/.kube/config."""
+    first = os.environ.get("KUBECONFIG", "").split(":")[0]
+    return Path(first) if first else Path.home() / ".kube" / "config"
+
+
+def merge(source: Path, target: Path) -> None:
+    """Add the cluster, user and context of `source` to `target`; entries of the same names are replaced."""
+    if target.absolute() == source.absolute():
+        return
+    empty: dict[str, Any] = {"apiVersion": "v1", "kind": "Config", "current-context": ""}
+    mine = _read(target) if target.is_file() else empty
+    theirs = _read(source)
+    for name in LISTS:
+        added = theirs.get(name) or []
+        names = {entry["name"] for entry in added}
+        mine[name] = [entry for entry in mine.get(name) or [] if entry["name"] not in names] + added
+    _replace(target, yaml.safe_dump(mine, sort_keys=False))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise MachineError(f"{path} cannot be read as a kubeconfig: {error}") from error
+    if not isinstance(content, dict):
+        raise MachineError(f"{path} is not a kubeconfig")
+    return content
+
+
+def _replace(target: Path, text: str) -> None:
+    """Write in one step, readable by the user only: a kubeconfig holds keys."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    real = target.resolve()
+    beside = real.with_name(f".{real.name}.{os.getpid()}")
+    beside.touch(mode=0o600)
+    beside.write_text(text)
+    beside.replace(real)

@@ -1,0 +1,61 @@
+"""Checks of the machine and of the node containers, from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from cluster.local import preflight
+from cluster.local.errors import MachineError
+from cluster.local.kind import Node
+from cluster.local.settings import Settings
+
+from . import UP, Check
+
+
+def check_disk(settings: Settings) -> Check:
+    """Room on the disk for what the cluster will yet write."""
+    low = [
+        f"{path} has {preflight.disk_free(path) / preflight.GIB:.1f} GiB free"
+        for path, wanted in preflight.disk_wanted(settings, cached=True).items()
+        if preflight.disk_free(path) < wanted / 3
+    ]
+    return Check("disk", "; ".join(low), "docker system df" if low else "")
+
+
+def check_memory() -> Check:
+    """Memory for a cluster that is not running yet."""
+    return from_error("memory", lambda: preflight.check_memory(0))
+
+
+def check_ports(settings: Settings) -> list[Check]:
+    """The host ports of a cluster that is not running yet."""
+    ports = {"AMX_HTTP_PORT": settings.http_port, "AMX_GIT_PORT": settings.git_port}
+    return [from_error(f"port {port}", partial(preflight.check_ports, {name: port})) for name, port in ports.items()]
+
+
+def from_error(name: str, look: Callable[[], None]) -> Check:
+    """Turn a check that raises into one of ours."""
+    try:
+        look()
+    except MachineError as wrong:
+        return Check(name, wrong.message, wrong.remedy)
+    return Check(name)
+
+
+def check_nodes(settings: Settings, found: list[Node]) -> Check:
+    """The node containers are there and run."""
+    if not found:
+        return Check("cluster", f"there is no cluster {settings.cluster_name}", UP)
+    stopped = [node.name for node in found if not node.running]
+    return Check("cluster", f"stopped: {', '.join(stopped)}" if stopped else "", UP if stopped else "")
+
+
+def check_kubeconfig(settings: Settings) -> Check:
+    """The cluster's own kubeconfig is there and private."""
+    path = settings.kubeconfig
+    if not path.is_file():
+        return Check("kubeconfig", f"{path} is missing", UP)
+    if path.stat().st_mode & 0o077:
+        return Check("kubeconfig", f"{path} can be read by others", f"chmod 600 {path}")
+    return Check("kubeconfig")

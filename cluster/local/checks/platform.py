@@ -1,0 +1,98 @@
+"""Checks of what runs in the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from cluster.local import applications, serving
+from cluster.local.kubectl import Manifest
+from cluster.local.storage.manifests import CLASS
+from cluster.local.storage.models import PROVISIONER
+
+from . import UP, Check, Patient, condition
+
+LEASE_S = 60
+
+
+def check_class(patient: Patient) -> Check:
+    """The default StorageClass is the platform's."""
+    found = patient.kubectl.find("storageclass", CLASS)
+    if not found or found["provisioner"] != PROVISIONER:
+        return Check("storage class", f"StorageClass {CLASS} is not served by {PROVISIONER}", UP)
+    return Check("storage class")
+
+
+def check_metrics(patient: Patient) -> Check:
+    """metrics-server answers through the API server."""
+    found = patient.kubectl.find("apiservice", "v1beta1.metrics.k8s.io")
+    available = condition(found or {}, "Available")
+    if available.get("status") == "True":
+        return Check("metrics")
+    command = patient.command("--namespace=kube-system", "rollout", "restart", "deployment", "metrics-server")
+    return Check(
+        "metrics", f"no resource metrics: {available.get('message', 'not installed')}", command if found else UP
+    )
+
+
+def check_gateway(patient: Patient) -> Check:
+    """The Gateway answers on the host's port, with whatever status."""
+    answer = serving.ask(patient.settings.http_port)
+    problem = "" if answer.status else f"no answer on port {patient.settings.http_port}: {answer.reason}"
+    return Check("gateway", problem, UP if problem else "")
+
+
+def check_git(patient: Patient) -> Check:
+    """The Git server answers on the host's port."""
+    answer = serving.ask(patient.settings.git_port, "/healthz")
+    if answer.status == HTTPStatus.OK:
+        return Check("git server")
+    said = answer.reason or f"HTTP {answer.status}"
+    return Check("git server", f"no good answer on port {patient.settings.git_port}: {said}", UP)
+
+
+def check_lease(patient: Patient) -> Check:
+    """Somebody holds the engine's Lease and has renewed it lately."""
+    found = patient.kubectl.items("leases.coordination.k8s.io", "--namespace=argocd")
+    ages = [age for item in found if (age := lease_age_s(item, datetime.now(UTC))) is not None]
+    if ages and min(ages) < LEASE_S:
+        return Check("gitops engine")
+    problem = f"its Lease was renewed {min(ages):.0f} s ago" if ages else "nobody holds its Lease"
+    return Check("gitops engine", problem, patient.command("--namespace=argocd", "get", "pods"))
+
+
+def lease_age_s(lease: Manifest, now: datetime) -> float | None:
+    """Return the seconds since a Lease was renewed; None when nobody holds it."""
+    spec: dict[str, Any] = lease.get("spec") or {}
+    if not spec.get("holderIdentity") or not spec.get("renewTime"):
+        return None
+    return (now - datetime.fromisoformat(spec["renewTime"])).total_seconds()
+
+
+QUESTIONS = (check_class, check_metrics, check_gateway, check_git, check_lease)
+"""The checks with one answer each."""
+
+
+def check_workloads(patient: Patient) -> Iterator[Check]:
+    """Every platform workload is ready; one that is not is explained by its pods."""
+    stuck = serving.stuck_pods(patient.kubectl)
+    for workload in serving.workloads(patient.kubectl):
+        if workload.is_ready:
+            yield Check(f"{workload}")
+            continue
+        own = [reason for reason in stuck if reason.startswith(f"{workload}-")]
+        problem = own[0].partition(": ")[2] if own else f"{workload.ready} of {workload.wanted} pods are ready"
+        lacks_image = "Image" in problem
+        kind_and_name = f"{workload.kind.lower()}/{workload.name}"
+        restart = patient.command(f"--namespace={workload.namespace}", "rollout", "restart", kind_and_name)
+        yield Check(f"{workload}", problem, UP if lacks_image else restart)
+
+
+def check_applications(patient: Patient) -> Iterator[Check]:
+    """Every Application is as Git says, and healthy."""
+    for one in applications.applications(patient.kubectl):
+        problem = "" if one.is_fine else f"{one.sync}, {one.health}" + (f": {one.message}" if one.message else "")
+        look = patient.command("--namespace=argocd", "describe", "application", one.name)
+        yield Check(f"application {one.name}", problem, look if problem else "")

@@ -1,0 +1,93 @@
+"""Remove the local cluster and everything it left on this machine but the cache.
+
+Repeating it removes what an interrupted call left. Loop devices go with the nodes: the kernel frees each with its last
+mount. What is found all the same (a kernel that was slower) is waited for, and named if it stays.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.local import engine, kind, usage
+from cluster.local.commands import locked, output
+from cluster.local.engine import Engine
+from cluster.local.errors import MachineError
+from cluster.local.progress import Progress
+from cluster.local.settings import Settings
+from cluster.local.storage.disk import ROOT as VOLUMES
+
+LOOPS_S = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """What was removed."""
+
+    cluster: str
+    nodes: tuple[str, ...]
+    engine_stopped: bool
+
+
+def down(settings: Settings, progress: Progress | None = None) -> Down:
+    """Remove nodes, network and state; stop an engine of the platform's own that nothing else uses."""
+    progress = progress or Progress()
+    waiting = f"another amx works on cluster {settings.cluster_name}, waiting for it"
+    with locked(kind.lock_file(settings), lambda: progress.say(waiting)):
+        present = engine.find()
+        nodes = remove(settings, present, progress) if present else ()
+        stopped = bool(present and usage.is_sole(present) and is_idle(present))
+        if stopped:
+            with progress.step("stop the container engine"):
+                engine.stop()
+        shutil.rmtree(settings.cluster_dir, ignore_errors=True)
+    return Down(settings.cluster_name, nodes, stopped)
+
+
+def remove(settings: Settings, present: Engine, progress: Progress) -> tuple[str, ...]:
+    """Remove the nodes and the network of this checkout's cluster; return the nodes' names."""
+    found = kind.nodes(present, settings.cluster_name)
+    if found and not is_abandoned(found[0].owner):
+        kind.check_owner(settings, found)
+    if found:
+        with progress.step(f"remove the cluster ({len(found)} nodes)"):
+            before = loop_files()
+            kind.delete(present, found)
+            wait_for_loops(before)
+    kind.delete_network(present, settings.cluster_name)
+    return tuple(node.name for node in found)
+
+
+def is_abandoned(owner: Path | None) -> bool:
+    """Whether the checkout a cluster belongs to is no more: then anybody may remove it."""
+    return owner is not None and not owner.parent.parent.exists()
+
+
+def is_idle(present: Engine) -> bool:
+    """Whether no container of anybody is left in the engine, running or not."""
+    return not output(present.command("ps", "--all", "--quiet")).strip()
+
+
+def loop_files() -> dict[str, str]:
+    """Return the backing files of volumes by loop device; node-side paths, those of all clusters of this machine."""
+    found = {}
+    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            backing = path.read_text().strip()
+        except OSError:  # freed meanwhile
+            continue
+        if VOLUMES.name in Path(backing.removesuffix(" (deleted)")).parts:
+            found[path.parts[3]] = backing
+    return found
+
+
+def wait_for_loops(before: dict[str, str]) -> None:
+    """Wait until the loop devices whose files were just deleted are free; raises MachineError for those that stay."""
+    deadline = time.monotonic() + LOOPS_S
+    while left := {name for name, backing in loop_files().items() if name in before and backing.endswith(" (deleted)")}:
+        if time.monotonic() > deadline:
+            devices = " ".join(f"/dev/{name}" for name in sorted(left))
+            raise MachineError(f"loop devices of removed volumes are still in use: {devices}", f"losetup -d {devices}")
+        time.sleep(0.2)

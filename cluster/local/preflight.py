@@ -1,0 +1,173 @@
+"""What this machine must offer before anything is created: each lack is one line with its remedy.
+
+In:  settings, the number of workers, whether the cluster runs already (then its ports and memory are its own).
+Out: nothing, or the first MachineError. `amx doctor` asks the same questions one by one.
+Trade-off: the limits are what a cluster was measured to need, with some air; a machine that is just below might have
+made it, but would have failed late and unclear.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import shutil
+import socket
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cluster.local.errors import MachineError
+from cluster.local.settings import Settings
+
+GIB = 1024**3
+MEMORY_CLUSTER = int(2.0 * GIB)
+MEMORY_WORKER = int(0.25 * GIB)
+DISK_CLUSTER = 6 * GIB
+"""For the node's file system, its images, and a first few volumes."""
+DISK_BUILD = 14 * GIB
+"""More, while an empty cache is filled: compilers, sources and images."""
+SYSTEMS = {("Linux", "x86_64"), ("Linux", "aarch64")}
+MAX_WORKERS = 9
+
+
+def check(settings: Settings, workers: int, *, running: bool, cached: bool) -> None:
+    """Raise MachineError for the first thing that stands in the way of a cluster with `workers` workers."""
+    check_platform()
+    check_workers(workers)
+    if not running:
+        check_ports({"AMX_HTTP_PORT": settings.http_port, "AMX_GIT_PORT": settings.git_port})
+        check_memory(workers)
+    check_disk(settings, cached=cached)
+
+
+def check_platform() -> None:
+    """Linux on a processor that images exist for."""
+    here = platform.system(), platform.machine()
+    if here not in SYSTEMS:
+        raise MachineError(f"{here[0]} on {here[1]} is not supported", "use Linux on x86_64 or aarch64")
+
+
+def check_workers(workers: int) -> None:
+    """A number of workers that a machine and a pod network of this size can carry."""
+    if not 0 <= workers <= MAX_WORKERS:
+        raise MachineError(f"{workers} workers are not possible", f"use --workers 0 to {MAX_WORKERS}")
+
+
+def check_ports(ports: dict[str, int]) -> None:
+    """Every port, by the name of its setting, can be listened on, and no two are the same."""
+    if len(set(ports.values())) < len(ports):
+        names = " and ".join(sorted(ports))
+        raise MachineError(f"{names} are both {next(iter(ports.values()))}", "give them different ports")
+    for setting, port in ports.items():
+        if is_taken(port):
+            holder = find_listener(port)
+            remedy = f"stop it, or choose another: {setting}={free_port(set(ports.values()))}"
+            raise MachineError(f"port {port} is taken{f' by {holder}' if holder else ''}", remedy)
+
+
+def check_memory(workers: int) -> None:
+    """Enough memory is available now for the cluster's processes."""
+    wanted, free = memory_wanted(workers), memory_available()
+    if free < wanted:
+        raise MachineError(
+            f"{free / GIB:.1f} GiB of memory are available, a cluster with {workers} workers needs {wanted / GIB:.1f}",
+            "close other programs or use fewer workers",
+        )
+
+
+def check_disk(settings: Settings, *, cached: bool) -> None:
+    """Enough room for the engine's data and, while it is not filled, for the cache."""
+    for path, wanted in disk_wanted(settings, cached=cached).items():
+        free = disk_free(path)
+        if free < wanted:
+            raise MachineError(
+                f"the disk of {path} has {free / GIB:.1f} GiB free, {wanted / GIB:.0f} are needed",
+                "free some, or move the cache: AMX_CACHE_DIR=<folder on another disk>",
+            )
+
+
+def memory_wanted(workers: int) -> int:
+    """Bytes that a cluster with so many workers takes."""
+    return MEMORY_CLUSTER + workers * MEMORY_WORKER
+
+
+def memory_available() -> int:
+    """Bytes that new processes can have without swapping: the machine's, or less where a cgroup limits us."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    available = int(lines["MemAvailable"].split()[0]) * 1024
+    for limit, usage in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        with contextlib.suppress(OSError, ValueError):  # no such file, or the word "max"
+            available = min(available, int(Path(limit).read_text()) - int(Path(usage).read_text()))
+    return available
+
+
+def disk_wanted(settings: Settings, *, cached: bool) -> dict[Path, int]:
+    """Bytes needed by folder; folders on one disk are added up under the first of them."""
+    data = Path("/var/lib")
+    needs = {data: DISK_CLUSTER} | ({} if cached else {settings.cache_dir: DISK_BUILD})
+    by_disk: dict[int, tuple[Path, int]] = {}
+    for path, wanted in needs.items():
+        disk = existing(path).stat().st_dev
+        first, so_far = by_disk.get(disk, (path, 0))
+        by_disk[disk] = first, so_far + wanted
+    return dict(by_disk.values())
+
+
+def disk_free(path: Path) -> int:
+    """Bytes free for this user on the disk where `path` is or will be."""
+    return shutil.disk_usage(existing(path)).free
+
+
+def existing(path: Path) -> Path:
+    """Return the path, or its nearest parent that exists."""
+    return next(parent for parent in (path, *path.parents) if parent.exists())
+
+
+def is_taken(port: int) -> bool:
+    """Whether nobody else can listen on this loopback port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection in TIME_WAIT is no listener
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def free_port(excluded: Iterable[int] = ()) -> int:
+    """Return a loopback port that nobody listens on now."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in set(excluded):
+            return port
+
+
+def find_listener(port: int) -> str:
+    """Name the process that listens on a port (`nginx (pid 17)`); empty when it belongs to another user."""
+    inodes = set(listening_inodes(port))
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(link in inodes for link in open_files(process)):
+                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
+    return ""
+
+
+def open_files(process: Path) -> Iterator[str]:
+    """Yield what a process's descriptors point at, as far as they last and may be seen."""
+    for entry in list((process / "fd").iterdir()):
+        with contextlib.suppress(OSError):
+            yield str(entry.readlink())
+
+
+def listening_inodes(port: int) -> Iterator[str]:
+    """Yield the sockets (as /proc/<pid>/fd names them) in state LISTEN on a port."""
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                    yield f"socket:[{fields[9]}]"

@@ -1,0 +1,306 @@
+"""The loop: which Application is looked at when, and what is remembered between looks.
+
+In: events of Applications and of their objects, announcements of pushes, the poll timer. Out: looks, one at a time for
+each Application: observe → plan → execute → publish, again and again until nothing is left to do.
+A push fetches once, and only Applications whose files it touched are rendered; the others learn the new commit later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import traceback
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from operators.kit.errors import ApiError, Conflict, Invalid, PlatformError, Retry
+from operators.kit.kube import KubeApi, Manifest, Ref
+from operators.kit.logging import get_logger
+from operators.kit.queue import WorkQueue
+
+from . import conditions, execute, stages
+from .kill import KillSwitch
+from .live import Live
+from .models import REFRESH, Application, ApplicationSource, ApplicationStatus, parse
+from .observe import Deps, Memo, Observer
+from .origin import Origin
+from .plan import Plan, plan
+from .receipts import Receipts
+from .scrub import secret_values
+from .seen import Seen
+from .settings import Settings
+from .sources import SourceError
+from .statuspatch import merge_patch
+from .webhook import Push, url_key
+
+_ROUNDS = 25
+_TOUCHED, _EVENT, _UNTOUCHED = 0, 5, 20
+_UNTOUCHED_AFTER_S = 5.0
+_RESYNC_S = 900.0
+log = get_logger("gitops")
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the engine works with."""
+
+    api: KubeApi
+    origin: Origin
+    receipts: Receipts | None = None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    kill: KillSwitch = field(default_factory=KillSwitch)
+
+
+class Engine:
+    """Serves the Applications of one namespace."""
+
+    def __init__(self, services: Services, settings: Settings) -> None:
+        self._services = services
+        self._settings = settings
+        self._applications: dict[str, Manifest] = {}
+        self._memos: dict[str, Memo] = {}
+        self._expected: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.live = Live(services.api, self._object_changed)
+        deps = Deps(services.api, self.live, services.origin, settings.rules, self._applications.__contains__)
+        self._observer = Observer(deps)
+        self.queue: WorkQueue[str] = WorkQueue("gitops", self.look, workers=settings.workers, on_error=_complain)
+
+    # -- what comes in ---------------------------------------------------------------------------------------------
+
+    def application_changed(self, manifest: Manifest) -> None:
+        """An Application was seen (again)."""
+        name = manifest["metadata"]["name"]
+        known = self._applications.get(name)
+        if known is not None and not _is_newer(manifest, known):
+            return
+        self._applications[name] = manifest
+        if known is None or _asks(manifest) != _asks(known):
+            self.queue.add(name, priority=_EVENT)
+
+    def application_gone(self, name: str) -> None:
+        """An Application does not exist any more."""
+        self._applications.pop(name, None)
+        self._memos.pop(name, None)
+        self._expected.pop(name, None)
+        self.queue.forget(name)
+
+    def pushed(self, key: str, _ref: str, _before: str, after: str) -> None:
+        """Somebody pushed to a repository (`key` is its `webhook.url_key`): look at it now. Does not block."""
+        for url in {url for url in self._repositories() if url_key(url) == key}:
+            self._spawn(self.examine(url, after), f"examine {key}")
+
+    def tracks(self, push: Push) -> bool:
+        """Whether an Application follows a repository that was pushed to."""
+        return not self._applications or any(url_key(url) in push.keys for url in self._repositories())
+
+    async def examine(self, repo_url: str, announced: str = "") -> None:
+        """Fetch a repository and look at the Applications whose files have changed."""
+        sources = self._sources(repo_url)
+        try:
+            await self._services.origin.refresh(repo_url)
+        except SourceError as error:
+            log.warning("repository out of reach", repository=url_key(repo_url), reason=str(error))
+            self._look_soon(sources, _EVENT)
+            return
+        touched = dict(await asyncio.gather(*(self._is_touched(name, source) for name, source in sources.items())))
+        names = sorted(name for name, revision in touched.items() if revision)
+        if announced and self._services.receipts is not None:
+            own = [name for name in names if touched[name] == announced]
+            self._services.receipts.expect(announced, own, unchanged=len(sources) - len(own))
+            self._expected.update(dict.fromkeys(own, announced))
+        self._look_soon(names, _TOUCHED)
+        for name in sources.keys() - set(names):
+            built = self._memo(name).built
+            if built is not None:
+                self.queue.add(name, priority=_UNTOUCHED, after_s=_UNTOUCHED_AFTER_S)
+
+    async def poll(self) -> None:
+        """Look at all repositories now and then, until cancelled: webhooks can be lost."""
+        while True:
+            jitter = random.uniform(0, self._settings.poll_jitter_s)  # noqa: S311 - spreads load
+            await asyncio.sleep(self._settings.poll_s + jitter)
+            for url in sorted(self._repositories()):
+                with suppress(PlatformError):
+                    await self.examine(url)
+
+    def silent_s(self) -> float:
+        """Return how long the quietest watch has not been heard of; endless where one has died."""
+        return self.live.silent_s()
+
+    async def close(self) -> None:
+        """Finish what runs and end the watches."""
+        await self.queue.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.live.close()
+
+    # -- one look --------------------------------------------------------------------------------------------------
+
+    async def look(self, name: str) -> float | None:
+        """Work on one Application until nothing is left to do; return the seconds until the next look."""
+        for _ in range(_ROUNDS):
+            manifest = self._applications.get(name)
+            if manifest is None:
+                return None
+            try:
+                app = parse(manifest)
+            except Invalid as error:
+                await self._refuse(manifest, error)
+                return None
+            decided = await self._round(app, manifest)
+            if decided is not None:
+                again = decided.requeue_after
+                return min(again.total_seconds(), _RESYNC_S) if again is not None else _RESYNC_S
+        return 1.0
+
+    async def _round(self, app: Application, manifest: Manifest) -> Plan | None:
+        """Observe, plan and execute once; return the plan when no further round can add anything."""
+        memo = self._memo(app.name)
+        await self._refresh(app)
+        seen = await self._observer.observe(app, memo)
+        decided = plan(app, seen, self._services.now())
+        self._tell(app, seen, decided)
+        if not decided.steps:
+            memo.outcomes.clear()
+            return decided
+        secrets = secret_values(entry.desired for entry in seen.target.objects) if seen.target else frozenset()
+        services = self._services
+        context = execute.Context(services.api, self.live, manifest, secrets, services.now, services.kill)
+        done = await execute.execute(context, decided)
+        if done.application is not None:
+            self._applications[app.name] = done.application
+        if done.published:
+            memo.outcomes.clear()
+        memo.outcomes.update(done.outcomes)
+        if done.changed:
+            memo.applied_at = self._services.now()
+        if not done.published:
+            await self._reread(manifest)
+            raise Retry("the status could not be published", after_s=1.0)
+        return decided if _is_settled(decided, done) else None
+
+    async def _refresh(self, app: Application) -> None:
+        """Answer the refresh annotation: fetch; `hard` forgets what was rendered and asks discovery anew."""
+        wish = app.annotation(REFRESH)
+        if not wish or app.deleted_at is not None:
+            return
+        if wish == "hard":
+            self._memos[app.name].built = self._memos[app.name].syncing = None
+            self._memos[app.name].answers.clear()
+            with suppress(ApiError):
+                await self._services.api.discover(fresh=True)
+        if app.spec.source is not None and app.spec.source.repo_url:
+            with suppress(SourceError):
+                await self._services.origin.refresh(app.spec.source.repo_url)
+
+    async def _refuse(self, manifest: Manifest, error: Invalid) -> None:
+        """Tell that an Application cannot be read at all; nothing of it is touched."""
+        status = manifest.get("status") if isinstance(manifest.get("status"), dict) else {}
+        try:
+            old = ApplicationStatus.model_validate(status or {})
+        except ValueError:
+            old = ApplicationStatus()
+        found = conditions.renewed(old.conditions, [("InvalidSpecError", str(error))], self._services.now())
+        patch = merge_patch(old.wire(), old.but(conditions=found).wire())
+        if patch:
+            written = await self._services.api.patch(Ref.of(manifest), {"status": patch})
+            self._applications[manifest["metadata"]["name"]] = written
+
+    async def _reread(self, manifest: Manifest) -> None:
+        with suppress(ApiError, Conflict):
+            present = await self._services.api.get(Ref.of(manifest))
+            if present is not None:
+                self._applications[manifest["metadata"]["name"]] = present
+
+    def _tell(self, app: Application, seen: Seen, decided: Plan) -> None:
+        receipts = self._services.receipts
+        if receipts is None or app.deleted_at is not None:
+            return
+        revision, told = stages.stages(app, seen, decided)
+        revision = revision or self._expected.get(app.name, "")
+        for stage in told if revision else ():
+            receipts.note(app.name, revision, stage)
+
+    # -- pushes ----------------------------------------------------------------------------------------------------
+
+    async def _is_touched(self, name: str, source: ApplicationSource) -> tuple[str, str]:
+        """Return the Application with the commit it has to go to; '' where its files are as they were."""
+        built, origin = self._memo(name).built, self._services.origin
+        try:
+            revision = await origin.resolve(source.repo_url, source.target_revision)
+            if built is None or revision == built.target.revision:
+                return name, "" if built else revision
+            same = await origin.content_key(source.repo_url, revision, built.paths) == built.content_key
+        except SourceError:
+            return name, "unknown"
+        return name, "" if same else revision
+
+    def _sources(self, repo_url: str) -> dict[str, ApplicationSource]:
+        found = {}
+        for name, manifest in self._applications.items():
+            source = (manifest.get("spec") or {}).get("source") or {}
+            if source.get("repoURL") == repo_url:
+                revision = str(source.get("targetRevision") or "")
+                found[name] = ApplicationSource(repo_url=repo_url, target_revision=revision)
+        return found
+
+    def _repositories(self) -> set[str]:
+        sources = ((manifest.get("spec") or {}).get("source") or {} for manifest in self._applications.values())
+        return {str(source["repoURL"]) for source in sources if source.get("repoURL")}
+
+    # -- small things ----------------------------------------------------------------------------------------------
+
+    def _object_changed(self, application: str) -> None:
+        if application in self._applications:
+            self.queue.add(application, priority=_EVENT)
+
+    def _look_soon(self, names: Iterable[str], priority: int) -> None:
+        for name in names:
+            self.queue.add(name, priority=priority)
+
+    def _memo(self, name: str) -> Memo:
+        return self._memos.setdefault(name, Memo())
+
+    def _spawn(self, work: object, name: str) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _is_settled(decided: Plan, done: execute.Done) -> bool:
+    """Whether another round would only find what this one left: it wrote nothing but a report."""
+    return not done.changed and all(
+        type(action).__name__ in ("PatchStatus", "RemoveAnnotation") for action in decided.actions
+    )
+
+
+def _is_newer(manifest: Manifest, known: Manifest) -> bool:
+    one, other = manifest["metadata"], known["metadata"]
+    return one.get("uid") != other.get("uid") or int(one["resourceVersion"]) > int(other["resourceVersion"])
+
+
+def _asks(manifest: Manifest) -> tuple[object, ...]:
+    """Return the part of an Application in which people ask for something: all but what the engine reports."""
+    metadata = manifest["metadata"]
+    phase = ((manifest.get("status") or {}).get("operationState") or {}).get("phase")
+    return (
+        manifest.get("spec"),
+        manifest.get("operation"),
+        metadata.get("annotations"),
+        metadata.get("finalizers"),
+        metadata.get("deletionTimestamp"),
+        phase == "Terminating",
+    )
+
+
+def _complain(name: str, error: Exception, retry_s: float) -> None:
+    if isinstance(error, PlatformError):
+        log.warning("will look again", object=f"Application {name}", reason=str(error), wait_s=round(retry_s, 1))
+    else:
+        # Not as exc_info: a console would print local variables, and with them the data of Secrets.
+        trace = "".join(traceback.format_exception(error))
+        log.error("look failed", object=f"Application {name}", wait_s=round(retry_s, 1), trace=trace)

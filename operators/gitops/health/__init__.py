@@ -1,0 +1,69 @@
+"""Whether an object works: one small file per group of kinds, all pure, with Argo CD's meanings.
+
+In: a live object. Out: its `Health`, or None for kinds that cannot be unhealthy (a ConfigMap).
+A new kind is one function in a file beside this one and one line in CHECKS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from operators.kit.kube import Manifest
+
+from . import applications, automatrix, autoscaling, cluster, gateway, network, storage, workloads
+from .verdict import DEGRADED, HEALTHY, MISSING, ORDER, PROGRESSING, SUSPENDED, UNKNOWN, Health, worst
+
+Check = Callable[[Manifest], Health]
+
+CHECKS: Mapping[tuple[str, str], Check] = {
+    **workloads.CHECKS,
+    **storage.CHECKS,
+    **network.CHECKS,
+    **autoscaling.CHECKS,
+    **cluster.CHECKS,
+    **applications.CHECKS,
+    **gateway.CHECKS,
+}
+"""By (group, kind)."""
+
+__all__ = [
+    "CHECKS",
+    "DEGRADED",
+    "HEALTHY",
+    "MISSING",
+    "ORDER",
+    "PROGRESSING",
+    "SUSPENDED",
+    "UNKNOWN",
+    "Health",
+    "health_of",
+    "of_application",
+    "worst",
+]
+
+
+def health_of(manifest: Manifest) -> Health | None:
+    """Return the health of a live object; a broken status is Unknown, never an error."""
+    if (manifest.get("metadata") or {}).get("deletionTimestamp"):
+        return Health(PROGRESSING, "pending deletion")
+    check = _check_for(manifest)
+    if check is None:
+        return None
+    try:
+        return check(manifest)
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
+        return Health(UNKNOWN, f"its status cannot be read: {type(error).__name__}")
+
+
+def _check_for(manifest: Manifest) -> Check | None:
+    group = str(manifest.get("apiVersion", "")).rpartition("/")[0]
+    if group == automatrix.GROUP:
+        return automatrix.conditions
+    return CHECKS.get((group, str(manifest.get("kind", ""))))
+
+
+def of_application(healths: Iterable[Health | None], *, live: int, wanted: int) -> str:
+    """Return an Application's health: the worst of its live objects; Missing only when it has none and wants some."""
+    if wanted and not live:
+        return MISSING
+    return worst(health.status for health in healths if health is not None)

@@ -1,1 +1,0 @@
-"""The Application resource, with the names and meanings of Argo CD."""

@@ -1,0 +1,103 @@
+"""The Application resource (argoproj.io/v1alpha1), with the names and meanings of Argo CD.
+
+Split by part: `source`, `spec`, `operation`, `status`, the object itself in `application`, and what is not
+served in `unserved`. Import from here.
+"""
+
+from .application import (
+    DELETION_APPROVED,
+    FINALIZER,
+    GROUP,
+    KIND,
+    PLURAL,
+    REFRESH,
+    SKIP_RECONCILE,
+    VERSION,
+    Application,
+    Metadata,
+    parse,
+)
+from .base import Model, Time, format_time
+from .operation import InitiatedBy, Operation, SyncOperation, SyncResource
+from .source import ApplicationSource, DirectorySource, HelmFileParameter, HelmParameter, HelmSource
+from .spec import (
+    ApplicationSpec,
+    Automated,
+    Backoff,
+    Destination,
+    IgnoreDifference,
+    Info,
+    NamespaceMetadata,
+    Retry,
+    SyncPolicy,
+)
+from .status import (
+    ApplicationStatus,
+    ComparedTo,
+    Condition,
+    HealthCode,
+    HealthStatus,
+    History,
+    OperationState,
+    Phase,
+    ResourceResult,
+    ResourceStatus,
+    ResultCode,
+    Summary,
+    SyncCode,
+    SyncResult,
+    SyncStatus,
+)
+from .unserved import Unserved, unserved
+
+__all__ = [
+    "DELETION_APPROVED",
+    "FINALIZER",
+    "GROUP",
+    "KIND",
+    "PLURAL",
+    "REFRESH",
+    "SKIP_RECONCILE",
+    "VERSION",
+    "Application",
+    "ApplicationSource",
+    "ApplicationSpec",
+    "ApplicationStatus",
+    "Automated",
+    "Backoff",
+    "ComparedTo",
+    "Condition",
+    "Destination",
+    "DirectorySource",
+    "HealthCode",
+    "HealthStatus",
+    "HelmFileParameter",
+    "HelmParameter",
+    "HelmSource",
+    "History",
+    "IgnoreDifference",
+    "Info",
+    "InitiatedBy",
+    "Metadata",
+    "Model",
+    "NamespaceMetadata",
+    "Operation",
+    "OperationState",
+    "Phase",
+    "ResourceResult",
+    "ResourceStatus",
+    "ResultCode",
+    "Retry",
+    "Summary",
+    "SyncCode",
+    "SyncOperation",
+    "SyncPolicy",
+    "SyncResource",
+    "SyncResult",
+    "SyncStatus",
+    "Time",
+    "Unserved",
+    "format_time",
+    "parse",
+    "unserved",
+]

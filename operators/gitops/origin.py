@@ -1,0 +1,117 @@
+"""Where targets come from: repositories with their credentials, their mirrors, and the renderer.
+
+In: an Application's source. Out: commits and rendered manifests, or a `SourceError`.
+A repository is fetched by `refresh` only; everything else reads the mirror, so that a look costs no network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from operators.kit.errors import ApiError, PlatformError
+from operators.kit.kube import KubeApi, Ref
+
+from .models import Application, ApplicationSource
+from .render import Rendered, Renderer, RenderRequest
+from .sources import GitSource, Repository, SourceError
+from .sources.credentials import LABEL, repository_for
+
+_SECRETS_TTL_S = 15.0
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What the API server serves, as Helm's templates ask for it."""
+
+    kube_version: str
+    api_versions: frozenset[str]
+
+
+class Origin(Protocol):
+    """What observing needs of Git and the renderer."""
+
+    async def refresh(self, repo_url: str) -> None:
+        """Fetch; a failure is kept and raised by `resolve` until a later fetch succeeds."""
+
+    async def resolve(self, repo_url: str, target_revision: str, *, allow_stale: bool = False) -> str:
+        """Return the commit of a revision, from the mirror (fetched first where there is none)."""
+
+    async def render(self, app: Application, source: ApplicationSource, revision: str, has: Capabilities) -> Rendered:
+        """Render a source at a commit."""
+
+    async def content_key(self, repo_url: str, revision: str, paths: Sequence[str]) -> str:
+        """Equal keys mean equal content of the paths."""
+
+
+class GitOrigin:
+    """The Origin over Git mirrors and the renderer."""
+
+    def __init__(self, api: KubeApi, git: GitSource, renderer: Renderer, namespace: str) -> None:
+        self._api = api
+        self._git = git
+        self._renderer = renderer
+        self._namespace = namespace
+        self._problems: dict[str, SourceError] = {}
+        self._fetched: set[str] = set()
+        self._repositories: dict[str, tuple[float, Repository]] = {}
+
+    async def refresh(self, repo_url: str) -> None:
+        """As in Origin."""
+        try:
+            await self._git.fetch(await self._repository(repo_url))
+        except SourceError as error:
+            self._problems[repo_url] = error
+            self._repositories.pop(repo_url, None)  # the next try reads the credentials anew
+            raise
+        self._problems.pop(repo_url, None)
+        self._fetched.add(repo_url)
+
+    async def resolve(self, repo_url: str, target_revision: str, *, allow_stale: bool = False) -> str:
+        """As in Origin."""
+        if repo_url not in self._fetched and repo_url not in self._problems:
+            await self.refresh(repo_url)
+        if repo_url in self._problems and not allow_stale:
+            raise self._problems[repo_url]
+        return await self._git.resolve(await self._repository(repo_url), target_revision)
+
+    async def render(self, app: Application, source: ApplicationSource, revision: str, has: Capabilities) -> Rendered:
+        """As in Origin."""
+        request = RenderRequest(
+            repository=await self._repository(source.repo_url),
+            revision=revision,
+            source=source,
+            app_name=app.name,
+            app_namespace=app.spec.destination.namespace,
+            project=app.spec.project,
+            kube_version=has.kube_version,
+            api_versions=has.api_versions,
+        )
+        return await self._renderer.render(request)
+
+    async def content_key(self, repo_url: str, revision: str, paths: Sequence[str]) -> str:
+        """As in Origin."""
+        return await self._git.content_key(await self._repository(repo_url), revision, paths)
+
+    async def _repository(self, url: str) -> Repository:
+        """Join a URL with its credentials; they are read again now and then, so that a changed Secret counts."""
+        now = asyncio.get_running_loop().time()
+        read_at, known = self._repositories.get(url, (-_SECRETS_TTL_S, None))
+        if known is not None and now - read_at < _SECRETS_TTL_S:
+            return known
+        try:
+            selector = f"{LABEL} in (repository,repo-creds)"
+            secrets, hosts = await asyncio.gather(
+                self._api.list("", "v1", "Secret", namespace=self._namespace, label_selector=selector),
+                self._api.get(Ref("", "ConfigMap", self._namespace, "argocd-ssh-known-hosts-cm")),
+            )
+        except (ApiError, PlatformError) as error:
+            if known is not None:
+                return known
+            raise SourceError(f"the repository Secrets cannot be read: {error}", transient=True) from error
+        known_hosts = str(((hosts or {}).get("data") or {}).get("ssh_known_hosts") or "")
+        repository = repository_for(url, secrets.items, known_hosts=known_hosts)
+        self._repositories[url] = (now, repository)
+        return repository

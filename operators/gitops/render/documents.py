@@ -1,0 +1,178 @@
+"""YAML and JSON texts to plain objects, with the meanings kubectl and Helm give them.
+
+In:  a text. Out: its documents with the line each begins at, or a `SourceError` with the line.
+PyYAML reads scalars as YAML 1.1 does, Go's parser as kubectl's users know them: `22:22` is a text and not the
+number 1342, `2024-01-01` is a text, `1e3` is a number. A key that stands twice is refused: one of the two values
+would be lost without a word.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from yaml.constructor import ConstructorError, SafeConstructor
+from yaml.resolver import Resolver
+
+from operators.gitops.sources import SourceError
+
+NODES = 2_000_000
+"""Of one text, its aliases written out: more is a bomb, not a manifest."""
+
+INTEGER = re.compile(r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0o?[0-7_]+|0|[1-9][0-9_]*)")
+FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+JSON_INTEGER = 1e21  # Go's JSON writes whole numbers below this without an exponent
+
+
+class _Resolver(Resolver):
+    yaml_implicit_resolvers = {}  # noqa: RUF012  # PyYAML copies it before the first change
+
+
+_Resolver.add_implicit_resolver(
+    "tag:yaml.org,2002:bool",
+    re.compile(r"(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$"),
+    list("yYnNtTfFoO"),
+)
+_Resolver.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(f"(?:{INTEGER.pattern})$"), list("-+0123456789"))
+_Resolver.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(f"(?:{FLOAT.pattern})$"), list("-+.0123456789"))
+_Resolver.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+_Resolver.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"(?:<<)$"), ["<"])
+
+
+class _Constructor(SafeConstructor):
+    """Mappings and numbers; PyYAML finds the constructors in the class."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConstructorError(None, None, "a key must be a plain value", key.start_mark)
+            if key.value in seen:
+                raise ConstructorError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
+            seen.add(key.value)
+        built = super().construct_mapping(node, deep=deep)
+        return {key if isinstance(key, str) else _as_json(key): value for key, value in built.items()}
+
+    def construct_number(self, node: yaml.ScalarNode) -> float | str:
+        text = str(node.value)
+        try:
+            return _number(text.replace("_", ""))
+        except ValueError:
+            return text
+
+
+class _Loader(_Constructor, _Resolver, yaml.CSafeLoader):  # libyaml's parser; the first bases come first
+    """libyaml's parser with this module's meanings."""
+
+
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_number)  # type: ignore[type-var]  # the stubs know no subclass
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a text; `line` is where it begins, from 1."""
+
+    value: Any
+    line: int
+
+
+def parse_yaml(text: str, file: str) -> list[Document]:
+    """All documents of a YAML text that are not empty; raises SourceError with file and line."""
+    try:
+        return list(_documents(text))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = error.problem or error.context or "not YAML"
+        raise SourceError(f"{file}: {problem}", file=file, line=mark.line + 1 if mark else 0) from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+        raise SourceError(f"{file}: {reason}", file=file) from None
+
+
+def parse_json(text: str, file: str) -> list[Document]:
+    """The one object of a JSON text."""
+
+    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        built = dict(pairs)
+        if len(built) != len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise SourceError(f"{file}: the key {twice!r} stands twice", file=file)
+        return built
+
+    try:
+        return [Document(json.loads(text, object_pairs_hook=no_duplicates), 1)]
+    except json.JSONDecodeError as error:
+        raise SourceError(f"{file}: {error.msg}", file=file, line=error.lineno) from None
+    except RecursionError:
+        raise SourceError(f"{file}: nested too deeply", file=file) from None
+
+
+def _documents(text: str) -> Iterator[Document]:
+    loader = _Loader(text)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            if node is None:
+                continue
+            if "*" in text:
+                _size(node, {})
+            value = loader.construct_document(node)
+            if value is not None:
+                yield Document(value, node.start_mark.line + 1)
+    finally:
+        loader.dispose()
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many nodes there are with every alias written out; the same node is counted once and remembered."""
+    if id(node) in known:
+        if not known[id(node)]:
+            raise ConstructorError(None, None, "an alias contains itself", node.start_mark)
+        return known[id(node)]
+    known[id(node)] = 0
+    size = 1
+    if isinstance(node, yaml.MappingNode):
+        size += sum(_size(key, known) + _size(value, known) for key, value in node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        size += sum(_size(item, known) for item in node.value)
+    if size > NODES:
+        raise ConstructorError(None, None, "the aliases stand for too much", node.start_mark)
+    known[id(node)] = size
+    return size
+
+
+def _number(text: str) -> float | str:
+    digits = text.lstrip("+-").lower()
+    sign = -1 if text.startswith("-") else 1
+    if digits.startswith(("0x", "0b", "0o")):
+        return sign * int(digits, 0)
+    if len(digits) > 1 and digits.startswith("0") and digits.isdigit():
+        return sign * int(digits, 8)
+    if digits.isdigit():
+        return sign * int(digits)
+    number = float(digits) * sign if "n" not in digits else float("nan")
+    if not math.isfinite(number):
+        raise ValueError(text)  # JSON has no such number
+    return int(number) if number.is_integer() and abs(number) < JSON_INTEGER else number
+
+
+def _as_json(key: object) -> str:
+    """A key that is no text, as Go writes it: `8080: x` has the key "8080", `on: x` the key "true"."""
+    return json.dumps(key)
+
+
+def as_node(text: str) -> yaml.Node | None:
+    """The first document with its places in the text; None where it is not YAML."""
+    try:
+        return yaml.compose(text, Loader=_Loader)
+    except (yaml.YAMLError, RecursionError):
+        return None

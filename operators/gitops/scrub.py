@@ -1,0 +1,49 @@
+"""Keep the values of Secrets out of everything that people and logs can read.
+
+API servers quote what they refuse, and they may quote it shortened or escaped. So a message about a Secret is
+replaced as a whole, and any other message has known values blotted out.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+
+from operators.kit.kube import Manifest, Ref
+
+_SHORTEST = 4
+"""Blotting out shorter values would make messages unreadable and hide nothing worth hiding."""
+_LONGEST_MESSAGE = 600
+
+
+def is_secret(manifest: Manifest) -> bool:
+    """Whether the object is a core Secret."""
+    return manifest.get("kind") == "Secret" and manifest.get("apiVersion") == "v1"
+
+
+def secret_values(manifests: Iterable[Manifest]) -> frozenset[str]:
+    """Return every value the Secrets among these objects hold, as written and decoded."""
+    found: set[str] = set()
+    for manifest in manifests:
+        if not is_secret(manifest):
+            continue
+        for value in (manifest.get("stringData") or {}).values():
+            found.add(str(value))
+        for value in (manifest.get("data") or {}).values():
+            found.add(str(value))
+            try:
+                found.add(base64.b64decode(str(value), validate=True).decode())
+            except (binascii.Error, UnicodeDecodeError, ValueError):
+                continue
+    return frozenset(value for value in found if len(value) >= _SHORTEST)
+
+
+def scrub(message: str, about: Manifest, values: Iterable[str] = ()) -> str:
+    """Return the message on one line without secret values; `about` is the object it speaks of."""
+    if is_secret(about):
+        return f"{Ref.of(about)}: the API server refused it; its words are withheld because they can quote values"
+    for value in sorted(values, key=len, reverse=True):
+        message = message.replace(value, "***")
+    line = " ".join(message.split())
+    return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"

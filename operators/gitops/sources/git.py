@@ -1,0 +1,145 @@
+"""All mirrors: the one door to Git for the rest of the engine.
+
+In:  repositories and target revisions. Out: commit ids, content keys and snapshots, or a `SourceError`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from .errors import SourceError
+from .mirror import COMMIT, REF_NAME, Mirror, remote_of
+from .objects import Damaged
+from .repository import Repository, canonical_url
+from .snapshot import Snapshot
+
+EVERY_COMMIT = ":every-commit"
+"""In a list of paths: depends on the commit's id itself, so that its key differs for every commit."""
+
+T = TypeVar("T")
+
+
+class GitSource:
+    """Bare mirrors under one cache directory, one for each remote.
+
+    The directory belongs to one process at a time. `fetch_s` bounds a fetch and `clone_s` a first one, in seconds.
+    """
+
+    def __init__(
+        self, cache_dir: Path, *, fetch_s: float = 60.0, clone_s: float = 300.0, allow_file: bool = False
+    ) -> None:
+        self._cache_dir = cache_dir
+        self._fetch_s, self._clone_s = fetch_s, clone_s
+        self._allow_file = allow_file
+        self._mirrors: dict[str, Mirror] = {}
+        self._private = cache_dir / "private"
+        # What a killed process left there are credentials.
+        shutil.rmtree(self._private, ignore_errors=True)
+        self._private.mkdir(parents=True, mode=0o700)
+
+    async def fetch(self, repository: Repository) -> None:
+        """Bring the mirror up to date with its remote; bounded in time. Concurrent calls share a fetch."""
+        await self._mirror(repository).fetch(remote_of(repository, self._private, allow_file=self._allow_file))
+
+    async def resolve(self, repository: Repository, target_revision: str) -> str:
+        """Commit id (40 hex) of HEAD, a branch, a tag or a commit id (from 7 hex on), from the mirror.
+
+        The network is used only where there is no mirror yet.
+        """
+        return await self._read(repository, lambda mirror: mirror.resolve(target_revision))
+
+    async def has(self, repository: Repository, revision: str) -> bool:
+        """Whether the mirror has a commit already, so that no fetch is needed for it."""
+        mirror = self._mirror(repository)
+        return mirror.exists and await self._read(repository, lambda mirror: mirror.has(revision))
+
+    async def remote_head(self, repository: Repository, target_revision: str) -> str:
+        """Commit id that HEAD, a branch or a tag has on the remote now (git ls-remote); a commit id is itself."""
+        target = target_revision or "HEAD"
+        if COMMIT.fullmatch(target) and len(target) == 40:
+            return target
+        if target == "HEAD" or target.startswith("refs/"):
+            patterns = [target]
+        else:
+            patterns = [f"refs/heads/{target}", f"refs/tags/{target}^{{}}", f"refs/tags/{target}"]
+        if not REF_NAME.fullmatch(target):
+            raise SourceError(
+                f"targetRevision {target!r} is not a branch, a tag or a commit", condition="InvalidSpecError"
+            )
+        remote = remote_of(repository, self._private, allow_file=self._allow_file)
+        listed = await remote.git(
+            "ls-remote", "--quiet", "--", remote.repository.url, *patterns, cwd=self._private, timeout_s=self._fetch_s
+        )
+        commits = {ref: commit for commit, _, ref in (line.partition("\t") for line in listed.splitlines())}
+        for pattern in patterns:
+            if pattern in commits:
+                return commits[pattern]
+        if COMMIT.fullmatch(target):
+            return await self.resolve(repository, target)
+        raise SourceError(f"targetRevision {target!r}: no such branch or tag on the remote")
+
+    async def content_key(self, repository: Repository, revision: str, paths: Sequence[str]) -> str:
+        """Equal keys mean equal content of all `paths` (files or directories; "" is everything); no network.
+
+        What does not exist counts as such, so that its coming changes the key.
+        """
+        snapshot = await self.snapshot(repository, revision)
+        plain = [path for path in paths if path != EVERY_COMMIT]
+        entries = await self._read(
+            repository, lambda _: snapshot.entries([str(PurePosixPath(p)) if p else "" for p in plain])
+        )
+        digest = hashlib.sha256()
+        for path, entry in sorted(zip(plain, entries, strict=True), key=lambda pair: pair[0]):
+            digest.update(f"{path}\0{entry.mode if entry else 0:o} {entry.id if entry else '-'}\n".encode())
+        if EVERY_COMMIT in paths:
+            digest.update(revision.encode())
+        return digest.hexdigest()
+
+    async def snapshot(self, repository: Repository, revision: str) -> Snapshot:
+        """The files of a commit that is in the mirror."""
+        return await self._read(repository, lambda mirror: mirror.snapshot(revision))
+
+    async def heal(self, repository: Repository) -> None:
+        """Make the mirror anew after a read of a snapshot has failed."""
+        remote = remote_of(repository, self._private, allow_file=self._allow_file)
+        await self._mirror(repository).heal(remote)
+
+    async def keep_only(self, repositories: Iterable[Repository]) -> None:
+        """Remove the mirrors of all other remotes, also those of an earlier process."""
+        wanted = {repository.directory for repository in repositories}
+        for key in [key for key, mirror in self._mirrors.items() if mirror.path.name not in wanted]:
+            await self._mirrors.pop(key).close()
+        for path in self._cache_dir.glob("*.git"):
+            if path.name not in wanted:
+                shutil.rmtree(path, ignore_errors=True)
+
+    async def close(self) -> None:
+        """End the processes; the mirrors stay on disk."""
+        for mirror in self._mirrors.values():
+            await mirror.close()
+
+    def _mirror(self, repository: Repository) -> Mirror:
+        key = canonical_url(repository.url)
+        if key not in self._mirrors:
+            path = self._cache_dir / repository.directory
+            self._mirrors[key] = Mirror(path, self._private, fetch_s=self._fetch_s, clone_s=self._clone_s)
+        return self._mirrors[key]
+
+    async def _read(self, repository: Repository, read: Callable[[Mirror], Awaitable[T]]) -> T:
+        """Read from the mirror; one that is missing or damaged is fetched first."""
+        mirror = self._mirror(repository)
+        if not mirror.exists:
+            await self.fetch(repository)
+        try:
+            return await read(mirror)
+        except Damaged:
+            await self.heal(repository)
+        try:
+            return await read(mirror)
+        except Damaged as damage:
+            raise SourceError(f"repository {os.fspath(mirror.path.name)}: {damage}", transient=True) from None

@@ -1,0 +1,212 @@
+"""observe → plan → execute → publish, for kopf daemons of automatrix.dev kinds.
+
+In: a kopf daemon's arguments and the operator's four functions. Out: one level-triggered loop per resource, woken by
+`wake` (events of itself and of what it owns) and by the plan's own `requeue_after`. Errors become conditions or waits;
+status is written only when it differs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from .conditions import Condition, Status, set_condition
+from .errors import Blocked, Invalid, PlatformError, Retry, Unavailable
+from .kube import KubeApi, Manifest, Ref
+from .logging import get_logger
+from .metrics import ACTIONS
+from .queue import Backoff
+
+Spec = TypeVar("Spec", bound=BaseModel)
+Seen = TypeVar("Seen")
+RESYNC = timedelta(minutes=10)
+
+
+class Action(Protocol):
+    """One step of a plan: a frozen dataclass with why it is taken."""
+
+    @property
+    def reason(self) -> str:
+        """Why, for the log."""
+
+
+class Plan(Protocol):
+    """What a planner returns; `ready` and `message` become the Ready condition."""
+
+    @property
+    def actions(self) -> Sequence[Action]:
+        """What to do, in order."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether all is as the user asked."""
+
+    @property
+    def message(self) -> str:
+        """What it is doing, in one line."""
+
+    @property
+    def requeue_after(self) -> timedelta:
+        """When to look again without being woken."""
+
+
+@dataclass(frozen=True)
+class Operator(Generic[Spec, Seen]):
+    """An operator's four steps. `status(plan)` adds the operator's own status fields, camelCase."""
+
+    name: str
+    spec: type[Spec]
+    observe: Callable[[KubeApi, Manifest, Spec], Awaitable[Seen]]
+    plan: Callable[[Spec, Seen, datetime], Plan]
+    execute: Mapping[type, Callable[[KubeApi, Manifest, Any], Awaitable[None]]]
+    status: Callable[[Any], Mapping[str, Any]] = field(default=lambda _plan: {})
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+
+class Wakes:
+    """Who waits for news about which object."""
+
+    def __init__(self) -> None:
+        self._events: dict[Ref, asyncio.Event] = {}
+
+    def wake(self, ref: Ref) -> None:
+        """Let the loop of this resource look again at once."""
+        if ref in self._events:
+            self._events[ref].set()
+
+    async def wait(self, ref: Ref, seconds: float) -> None:
+        """Wait for a wake-up of `ref`, at most so long; one that came since the last wait counts."""
+        event = self._events.setdefault(ref, asyncio.Event())
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            pass
+        event.clear()
+
+    def forget(self, ref: Ref) -> None:
+        """Drop what is kept for a resource that is gone."""
+        self._events.pop(ref, None)
+
+
+async def serve(operator: Operator[Spec, Seen], *, body: Mapping[str, Any], memo: Any, **_: object) -> None:
+    """Run a kopf daemon: `await loop.serve(OPERATOR, **kwargs)`; kopf's memo carries `api` and `wakes`."""
+    await run(operator, memo.api, memo.wakes, Ref.of(dict(body)))
+
+
+async def run(operator: Operator[Spec, Seen], api: KubeApi, wakes: Wakes, ref: Ref) -> None:
+    """Serve one resource until it is gone or being deleted; a kopf daemon awaits this and is cancelled with it."""
+    backoff = Backoff(cap_s=120)
+    failures = 0
+    try:
+        while (resource := await _read(api, ref)) is not None:
+            if "deletionTimestamp" in resource["metadata"]:
+                return
+            try:
+                wait_s = await reconcile(operator, api, resource)
+                failures = 0
+            except Retry as error:
+                wait_s = error.after_s
+            except PlatformError as error:
+                failures += 1
+                wait_s = backoff.after(failures)
+                log = get_logger(operator.name)
+                log.warning("will try again", object=str(ref), reason=str(error), wait_s=round(wait_s, 1))
+            await wakes.wait(ref, wait_s)
+    finally:
+        wakes.forget(ref)
+
+
+async def reconcile(operator: Operator[Spec, Seen], api: KubeApi, resource: Manifest) -> float:
+    """Do one pass; return the seconds until the next. Raises what a later try may mend (Retry, Conflict, ApiError)."""
+    try:
+        spec = operator.spec.model_validate(resource.get("spec") or {})
+        seen = await operator.observe(api, resource, spec)
+        plan = operator.plan(spec, seen, operator.now())
+        await _execute(operator, api, resource, plan)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(["spec", *map(str, first["loc"])])
+        return await _stalled(operator, api, resource, Invalid(where, first["msg"]))
+    except Invalid as error:
+        return await _stalled(operator, api, resource, error)
+    except Blocked as error:
+        await _publish(operator, api, resource, {}, _says(error.condition, "False", "Blocked", str(error)))
+        return 30.0
+    busy = bool(plan.actions) or not plan.ready
+    conditions = (
+        *_says("Ready", "True" if plan.ready else "False", "AsAsked" if plan.ready else "InProgress", plan.message),
+        *_says("Reconciling", "True" if busy else "False", "InProgress" if busy else "Done", ""),
+        *_says("Stalled", "False", "NothingStalls", ""),
+    )
+    await _publish(operator, api, resource, operator.status(plan), conditions)
+    return min(plan.requeue_after, RESYNC).total_seconds()
+
+
+_Said = tuple[tuple[str, Status, str, str], ...]
+
+
+def _says(type_: str, status: Status, reason: str, message: str) -> _Said:
+    return ((type_, status, reason, message),)
+
+
+async def _read(api: KubeApi, ref: Ref) -> Manifest | None:
+    while True:
+        try:
+            return await api.get(ref)
+        except Unavailable as error:  # no answer is not "gone"
+            await asyncio.sleep(error.retry_after_s or 5.0)
+
+
+async def _execute(operator: Operator[Spec, Seen], api: KubeApi, resource: Manifest, plan: Plan) -> None:
+    log = get_logger(operator.name).bind(
+        object=str(Ref.of(resource)), generation=resource["metadata"].get("generation")
+    )
+    for action in plan.actions:
+        name = type(action).__name__
+        try:
+            await operator.execute[type(action)](api, resource, action)
+        except PlatformError:
+            ACTIONS.labels(operator.name, name, "failed").inc()
+            raise
+        ACTIONS.labels(operator.name, name, "done").inc()
+        log.info("done", action=name, reason=action.reason)
+
+
+async def _stalled(operator: Operator[Spec, Seen], api: KubeApi, resource: Manifest, error: Invalid) -> float:
+    """Tell the user which field is wrong and leave what runs untouched."""
+    said = (
+        *_says("Ready", "False", "Invalid", str(error)),
+        *_says("Reconciling", "False", "Invalid", ""),
+        *_says("Stalled", "True", "Invalid", str(error)),
+    )
+    await _publish(operator, api, resource, {}, said)
+    return RESYNC.total_seconds()
+
+
+async def _publish(
+    operator: Operator[Spec, Seen], api: KubeApi, resource: Manifest, fields: Mapping[str, Any], said: _Said
+) -> None:
+    """Write status where it differs from what the resource had when it was read."""
+    generation = resource["metadata"].get("generation")
+    old = dict(resource.get("status") or {})
+    conditions = tuple(Condition.model_validate(condition) for condition in old.get("conditions") or ())
+    for type_, holds, reason, message in said:
+        new = Condition(
+            type=type_,
+            status=holds,
+            reason=reason,
+            message=message,
+            last_transition_time=operator.now().replace(microsecond=0),
+            observed_generation=generation,
+        )
+        conditions = set_condition(conditions, new)
+    written = [condition.model_dump(mode="json", by_alias=True, exclude_none=True) for condition in conditions]
+    status = {**fields, "conditions": written, "observedGeneration": generation}
+    if any(old.get(key) != value for key, value in status.items()):
+        await api.patch(Ref.of(resource), {"status": status}, subresource="status", field_manager=operator.name)

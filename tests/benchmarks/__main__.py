@@ -1,0 +1,55 @@
+"""Take all figures and write docs/benchmarks.md: `python -m tests.benchmarks [engine] [up]`; without a word, both."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from cluster.local.progress import Progress
+from cluster.local.settings import ROOT
+from tests.benchmarks import figures, measures
+from tests.benchmarks.figures import Section
+from tests.benchmarks.stage import stage
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+WORDS = ("engine", "up")
+
+
+async def engine(folder: Path, progress: Progress) -> list[Section]:
+    """Take the engine's figures."""
+    progress.say("starting the API server, the Git server and the engine")
+    async with stage(folder) as scene:
+        with progress.step(f"{measures.PUSHES} pushes to one application"):
+            sections = [await measures.alone(scene)]
+        with progress.step("100 applications: first sync, idle, self-heal"):
+            sections += await measures.first_sync(scene)
+        with progress.step(f"{measures.PUSHES} pushes among 100 applications"):
+            sections.insert(1, await measures.among_others(scene))
+    return sections
+
+
+def main(words: list[str]) -> int:
+    """Take what `words` ask for; the page is written only when all of it was taken."""
+    if not set(words) <= set(WORDS):
+        sys.stderr.write(f"usage: python -m tests.benchmarks [{'] ['.join(WORDS)}]\n")
+        return 2
+    wanted, progress, load = words or list(WORDS), Progress(), figures.load()
+    sections = list[Section]()
+    with tempfile.TemporaryDirectory(prefix="amx-bench-") as name:
+        if "engine" in wanted:
+            sections += asyncio.run(engine(Path(name), progress))
+        if "up" in wanted:
+            with progress.step("amx up from cached images"):
+                sections.append(measures.cluster_up(Path(name)))
+    page = figures.render(sections, load)
+    if set(wanted) == set(WORDS):
+        PAGE.write_text(page)
+        progress.say(f"written to {PAGE.relative_to(ROOT)}")
+    sys.stdout.write(page)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

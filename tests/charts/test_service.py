@@ -1,0 +1,192 @@
+"""The golden path: what a short values file makes, and what a wrong one is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.helm import Refused
+
+Render = Callable[..., dict[str, Any]]
+
+ROOT = Path(__file__).parents[2]
+WEB = {"image": {"repository": "automatrix/hub", "tag": "1.0"}, "port": 8000, "hostname": "hub.localhost"}
+WORKER = {
+    "kind": "worker",
+    "image": {"repository": "automatrix/hub", "tag": "1.0"},
+    "command": ["python3", "-m", "hub.worker"],
+    "port": None,
+}
+
+
+@pytest.fixture
+def web(render: Render) -> Callable[..., dict[str, Any]]:
+    return lambda **more: render("service", {**WEB, **more})
+
+
+def container(objects: dict[str, Any], name: str = "hub") -> dict[str, Any]:
+    found: dict[str, Any] = objects[f"Deployment/{name}"]["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def readme_example(number: int) -> str:
+    text = (ROOT / "charts/service/README.md").read_text()
+    examples: list[str] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    return examples[number]
+
+
+@pytest.mark.parametrize(("number", "kind"), [(0, "HTTPRoute/hub"), (1, "Deployment/hub")])
+def test_the_examples_of_the_readme_are_short_and_work(render: Render, number: int, kind: str) -> None:
+    example = readme_example(number)
+
+    assert len(example.splitlines()) < 20
+    assert kind in render("service", yaml.safe_load(example))
+
+
+def test_a_web_service_is_all_that_it_takes_to_serve(web: Render) -> None:
+    assert set(web()) == {
+        "Deployment/hub",
+        "HTTPRoute/hub",
+        "NetworkPolicy/hub",
+        "PodDisruptionBudget/hub",
+        "Service/hub",
+        "ServiceAccount/hub",
+    }
+
+
+def test_a_worker_takes_no_requests(render: Render) -> None:
+    objects = render("service", WORKER)
+
+    assert set(objects) == {"Deployment/hub", "NetworkPolicy/hub", "PodDisruptionBudget/hub", "ServiceAccount/hub"}
+    assert objects["NetworkPolicy/hub"]["spec"]["ingress"] == []
+    assert not {"ports", "readinessProbe", "lifecycle"} & set(container(objects))
+
+
+def test_a_worker_with_a_port_has_probes_and_metrics(render: Render) -> None:
+    objects = render("service", {**WORKER, "port": 9000, "metrics": {"enabled": True}})
+    template = objects["Deployment/hub"]["spec"]["template"]
+
+    assert container(objects)["readinessProbe"]["httpGet"]["port"] == "http"
+    assert template["metadata"]["annotations"]["prometheus.io/port"] == "9000"
+    assert "Service/hub" not in objects
+
+
+def test_a_release_never_has_fewer_pods_than_all_and_a_pod_that_goes_keeps_serving(web: Render) -> None:
+    objects = web(drainSeconds=7, shutdownSeconds=20)
+    spec = objects["Deployment/hub"]["spec"]
+
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert container(objects)["lifecycle"] == {"preStop": {"sleep": {"seconds": 7}}}
+    assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 27
+
+
+def test_a_change_of_config_rolls_the_pods_and_nothing_else_does(web: Render) -> None:
+    def template(**more: Any) -> Any:
+        return web(**more)["Deployment/hub"]["spec"]["template"]
+
+    first, same = template(config={"a": "1"}), template(config={"a": "1"}, replicas=5)
+
+    assert first == same
+    assert first != template(config={"a": "2"})
+
+
+def test_config_is_mounted_for_reading(web: Render) -> None:
+    objects = web(config={"hub.toml": "x = 1\n"}, configPath="/etc/hub")
+
+    assert objects["ConfigMap/hub"]["data"] == {"hub.toml": "x = 1\n"}
+    assert {"name": "config", "mountPath": "/etc/hub", "readOnly": True} in container(objects)["volumeMounts"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("x", "x"), (5, "5"), (1000000, "1000000"), (0.05, "0.05"), (True, "true"), ("", ""), ("1e3", "1e3")],
+)
+def test_a_variable_reads_as_it_is_written(web: Render, value: Any, text: str) -> None:
+    env = {one["name"]: one.get("value") for one in container(web(env={"A": value}))["env"]}
+
+    assert env["A"] == text
+
+
+def test_a_secret_is_named_not_written(web: Render) -> None:
+    env = container(web(secretEnv={"PASSWORD": {"secret": "db", "key": "password"}}))["env"]
+
+    assert {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}} in env
+
+
+@pytest.mark.parametrize(("replicas", "budget"), [(0, False), (1, False), (2, True), (3, True)])
+def test_only_several_pods_have_a_disruption_budget(web: Render, replicas: int, budget: bool) -> None:
+    assert ("PodDisruptionBudget/hub" in web(replicas=replicas)) is budget
+
+
+def test_only_those_who_need_it_reach_the_port(web: Render) -> None:
+    def who(**more: Any) -> list[str]:
+        sources = web(**more)["NetworkPolicy/hub"]["spec"]["ingress"][0]["from"]
+        assert sources[0] == {"podSelector": {}}
+        found: list[str] = sources[1]["namespaceSelector"]["matchExpressions"][0]["values"] if sources[1:] else []
+        return found
+
+    assert who() == ["automatrix-gateway"]
+    assert who(hostname="") == []
+    assert who(hostname="", metrics={"enabled": True}) == ["automatrix-observability"]
+    assert who(networkPolicy={"fromNamespaces": ["b", "a"]}) == ["a", "automatrix-gateway", "b"]
+
+
+def test_the_route_leads_from_the_gateway_to_the_service(web: Render) -> None:
+    spec = web(path="/api")["HTTPRoute/hub"]["spec"]
+
+    assert (spec["parentRefs"][0]["namespace"], spec["parentRefs"][0]["name"]) == ("automatrix-gateway", "web")
+    assert spec["hostnames"] == ["hub.localhost"]
+    assert spec["rules"][0]["matches"] == [{"path": {"type": "PathPrefix", "value": "/api"}}]
+    assert spec["rules"][0]["backendRefs"][0]["name"] == "hub"
+
+
+def test_a_long_release_name_makes_valid_names(render: Render) -> None:
+    for one in render("service", WEB, release="a" * 53).values():
+        assert len(one["metadata"]["name"]) <= 63
+
+
+WRONG = [
+    ({"image": {"repository": "a"}}, "- image: tag is required"),
+    ({"image": {"repository": "a", "tag": 12}}, "- image.tag: Invalid type. Expected: string, given: integer"),
+    ({"image": {"repository": "A b", "tag": "1"}}, "- image.repository: Does not match pattern"),
+    ({"kind": "web-service"}, '- kind: kind must be one of the following: "web", "worker"'),
+    ({"port": "http"}, "- port: Invalid type. Expected: [integer,null], given: string"),
+    ({"port": 70000}, "- port: Must be less than or equal to 65535"),
+    ({"replicas": "two"}, "- replicas: Invalid type. Expected: integer, given: string"),
+    ({"replicas": -1}, "- replicas: Must be greater than or equal to 0"),
+    ({"hostname": "Hub.localhost"}, "- hostname: Does not match pattern"),
+    ({"hostname": "http://hub.localhost"}, "- hostname: Does not match pattern"),
+    ({"path": "api"}, "- path: Does not match pattern"),
+    ({"env": {"MY-NAME": "x"}}, "- env: Additional property MY-NAME is not allowed"),
+    ({"env": {"A": ["x"]}}, "- env.A: Invalid type. Expected: "),
+    ({"secretEnv": {"A": "plain"}}, "- secretEnv.A: Invalid type. Expected: object, given: string"),
+    ({"secretEnv": {"A": {"secret": "db"}}}, "- secretEnv.A: key is required"),
+    ({"health": {"readiness": "/"}}, "- health: Additional property readiness is not allowed"),
+    ({"resources": {"requests": {"memory": "64 MB"}}}, "- resources.requests.memory: Does not match pattern"),
+    ({"resources": {"memory": "64Mi"}}, "- resources: Additional property memory is not allowed"),
+    ({"user": 0}, "- user: Must be greater than or equal to 1"),
+    ({"autoscaling": {}}, "- (root): Additional property autoscaling is not allowed"),
+    ({"kind": "worker"}, "hostname: a worker takes no requests. Remove hostname, or set kind: web."),
+    ({"port": None}, "port: a web service needs the port it listens on. Set port, or kind: worker."),
+    (
+        {"kind": "worker", "hostname": "", "port": None, "metrics": {"enabled": True}},
+        "metrics.enabled: a worker needs a port for its metrics.",
+    ),
+    (
+        {"env": {"A": "1"}, "secretEnv": {"A": {"secret": "db", "key": "a"}}},
+        "secretEnv.A: stands in env too. Keep one of the two.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "told"), WRONG, ids=lambda value: value[:40] if isinstance(value, str) else "")
+def test_a_wrong_value_is_refused_with_its_name(web: Render, change: dict[str, Any], told: str) -> None:
+    with pytest.raises(Refused) as error:
+        web(**change)
+
+    assert told in str(error.value)

@@ -1,0 +1,198 @@
+"""The local cluster: brought up twice it is the same, every node resolves and reaches, and what breaks is named."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.local import down, kind, releases, up
+from cluster.local.doctor import doctor
+from cluster.local.errors import CommandFailed, MachineError
+from cluster.local.kubectl import Kubectl
+from cluster.local.progress import Progress
+from cluster.local.status import status
+
+from .conftest import Answer, Cluster
+
+Eventually = Callable[..., None]
+
+
+def server(name: str, image: str, node: str) -> list[dict[str, Any]]:
+    """Return a pod on a node that answers HTTP on 8000, and its Service."""
+    labels = {"app": name}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "labels": labels},
+            "spec": {
+                "terminationGracePeriodSeconds": 0,
+                "nodeSelector": {"kubernetes.io/hostname": node},
+                "tolerations": [{"operator": "Exists"}],
+                "containers": [
+                    {
+                        "name": "main",
+                        "image": image,
+                        "command": ["python3", "-m", "http.server", "8000"],
+                        "workingDir": "/etc/ssl",
+                        "readinessProbe": {"httpGet": {"port": 8000}, "periodSeconds": 1},
+                    }
+                ],
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name},
+            "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8000}]},
+        },
+    ]
+
+
+def fetches(kubectl: Kubectl, namespace: str, source: str, target: str) -> bool:
+    """Whether a pod gets an answer from a Service, by its short name."""
+    script = f"import urllib.request as u; u.urlopen('http://{target}/', timeout=3); print('answered')"
+    try:
+        return "answered" in kubectl.run("exec", f"--namespace={namespace}", source, "--", "python3", "-c", script)
+    except CommandFailed:
+        return False
+
+
+def fingerprint(cluster: Cluster) -> dict[str, Any]:
+    """Everything that a second `up` must leave as it is."""
+    ids = cluster.docker("ps", "--quiet", "--no-trunc", f"--filter=label={kind.LABEL}={cluster.settings.cluster_name}")
+    kinds = "deployments,daemonsets,statefulsets,services,secrets,configmaps,storageclasses,applications.argoproj.io"
+    objects = cluster.kubectl.items(kinds, "--all-namespaces")
+    return {
+        "containers": sorted(ids.split()),
+        "releases": {name: one.revision for name, one in releases.installed(cluster.kubectl).items()},
+        "objects": {
+            (item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]): (
+                item["metadata"]["uid"],
+                item["metadata"].get("generation"),
+                json.dumps(item.get("data")),
+            )
+            for item in objects
+        },
+        "kubeconfig": cluster.settings.kubeconfig.read_text(),
+    }
+
+
+def test_up_again_changes_nothing(cluster: Cluster) -> None:
+    before = fingerprint(cluster)
+    again = up.up(cluster.settings, progress=Progress())
+    assert not again.created
+    assert not again.seeded
+    assert again.changed == ()
+    assert fingerprint(cluster) == before
+
+
+def test_the_users_kubectl_is_left_alone(cluster: Cluster) -> None:
+    assert cluster.settings.kubeconfig.stat().st_mode & 0o777 == 0o600
+    users = Path.home() / ".kube" / "config"
+    assert not users.exists() or cluster.settings.cluster_name not in users.read_text()
+
+
+def test_status_says_that_all_is_well(cluster: Cluster) -> None:
+    found = status(cluster.settings)
+    assert found.is_fine, found
+    assert [node.name for node in found.nodes] == cluster.nodes
+    assert {"gateway", "git", "platform", "moto", "observability"} <= {release.name for release in found.releases}
+    assert found.credential_file is not None
+    assert found.credential_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_gateway_and_the_git_server_answer_on_the_host(cluster: Cluster, gateway: Callable[..., Answer]) -> None:
+    assert gateway("nobody.localhost").status == 404
+    url = f"http://127.0.0.1:{cluster.settings.git_port}/platform.git"
+    helper = f"credential.helper=store --file={cluster.settings.cluster_dir / 'git-credential'}"
+    command = ["git", "-c", helper, "-c", "http.proxy=", "ls-remote", url, "refs/heads/main"]
+    assert "refs/heads/main" in subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+
+
+def test_pods_of_every_node_resolve_and_reach_services_of_every_node(
+    cluster: Cluster, kubectl: Kubectl, namespace: str, platform_image: str
+) -> None:
+    names = [f"on-{number}" for number in range(len(cluster.nodes))]
+    for name, node in zip(names, cluster.nodes, strict=True):
+        kubectl.apply(server(name, platform_image, node), f"--namespace={namespace}")
+    kubectl.run(
+        "wait", f"--namespace={namespace}", "--for=condition=Ready", "pod", "--all", "--timeout=60s", timeout_s=70
+    )
+    for source in names:
+        for target in names:
+            assert fetches(kubectl, namespace, source, target), f"{source} does not reach {target}"
+
+
+def test_a_network_policy_is_enforced(
+    cluster: Cluster, kubectl: Kubectl, namespace: str, platform_image: str, eventually: Eventually
+) -> None:
+    first, last = cluster.nodes[0], cluster.nodes[-1]
+    kubectl.apply(
+        server("web", platform_image, first) + server("caller", platform_image, last), f"--namespace={namespace}"
+    )
+    kubectl.run(
+        "wait", f"--namespace={namespace}", "--for=condition=Ready", "pod", "--all", "--timeout=60s", timeout_s=70
+    )
+    assert fetches(kubectl, namespace, "caller", "web")
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "closed"},
+        "spec": {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Ingress"]},
+    }
+    kubectl.apply([policy], f"--namespace={namespace}")
+    eventually(lambda: not fetches(kubectl, namespace, "caller", "web"), "the policy closes the pod")
+    kubectl.run("delete", f"--namespace={namespace}", "networkpolicy", "closed")
+    eventually(lambda: fetches(kubectl, namespace, "caller", "web"), "without it the pod is open again")
+
+
+def test_top_shows_every_node(cluster: Cluster, kubectl: Kubectl, eventually: Eventually) -> None:
+    def shown() -> bool:
+        try:
+            return all(node in kubectl.run("top", "nodes") for node in cluster.nodes)
+        except CommandFailed:  # metrics-server has not scraped a node that was just started
+            return False
+
+    eventually(shown, "kubectl top nodes lists every node", 120)
+
+
+def test_the_doctor_finds_nothing_and_then_names_what_is_broken_with_the_command_that_mends_it(
+    cluster: Cluster, kubectl: Kubectl, eventually: Eventually
+) -> None:
+    def problems() -> dict[str, str]:
+        return {check.name: check.command for check in doctor(cluster.settings) if not check.ok}
+
+    assert problems() == {}
+    kubectl.run("scale", "--namespace=kube-system", "deployment", "coredns", "--replicas=0")
+    dns = {f"{node}: DNS" for node in cluster.nodes}
+    eventually(lambda: dns <= problems().keys(), "the doctor misses DNS on every node")
+    (command,) = {command for name, command in problems().items() if name in dns}
+    program, *arguments = shlex.split(command)
+    assert program == "kubectl"
+    kubectl.run(*arguments)
+    eventually(lambda: problems() == {}, "after the command all is well")
+
+
+def test_a_cluster_of_another_checkout_is_left_alone(cluster: Cluster, tmp_path: Path) -> None:
+    other = replace(cluster.settings, state_dir=tmp_path / ".amx")
+    (tmp_path / ".amx").mkdir()
+    for attempt in (
+        lambda: up.up(other, progress=Progress(quiet=True)),
+        lambda: down.down(other, Progress(quiet=True)),
+    ):
+        with pytest.raises(MachineError, match=r"belongs to .*choose another name and ports: AMX_CLUSTER_NAME"):
+            attempt()
+    assert all(node.running for node in kind.nodes(cluster.engine, cluster.settings.cluster_name))
+
+
+def test_a_different_number_of_workers_is_not_made_by_surprise(cluster: Cluster) -> None:
+    with pytest.raises(MachineError, match="remove it first: amx down"):
+        up.up(cluster.settings, 3, Progress(quiet=True))

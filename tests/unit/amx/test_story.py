@@ -1,0 +1,145 @@
+"""The story in miniature: that it is checked and not assumed, and that it can be told again and again."""
+
+import subprocess
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from amx.demo import steps
+from amx.demo.checkout import Checkout, replace_value
+from amx.demo.scene import Scene
+from amx.demo.story import STORY, Result, Told, perform
+from amx.demo.traffic import Tally, Target, Traffic
+
+if TYPE_CHECKING:
+    from tests.unit.amx.conftest import World
+
+NAMES = [step.name for step in STORY]
+
+
+@dataclass
+class Notes:
+    """A narrator that writes down."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def chapter(self, number: int, title: str, explanation: str) -> None:
+        self.lines.append(title)
+
+    def command(self, text: str) -> None:
+        self.lines.append(text)
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+    def done(self, text: str, *, ok: bool) -> None:
+        self.lines.append(text)
+
+
+@pytest.fixture(autouse=True)
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LIVE_TIMEOUT_S", "SETTLE_TIMEOUT_S"):
+        monkeypatch.setattr(steps, name, 10.0)
+    monkeypatch.setattr(steps, "HEAL_TIMEOUT_S", 2.0)
+
+
+def tell(world: "World", address: str, run: str, notes: Notes | None = None) -> Result:
+    with Traffic(Target(address, "hub-dev.localhost"), rate_per_s=50) as traffic:
+        assert traffic.wait_until_answered(10)
+        checkout = Checkout(world.clone(f"clone-{run}"))
+        told = perform(Scene(checkout, traffic, notes or Notes(), (str(world.kubectl),), run))
+    return Result(tuple(told), traffic.tally())
+
+
+def test_every_step_is_told_and_no_request_fails(world: "World", address: str) -> None:
+    notes = Notes()
+    result = tell(world, address, "a1", notes)
+    assert [(step.name, step.ok) for step in result.steps] == [(name, True) for name in NAMES]
+    assert result.ok
+    assert result.requests.sent > 20
+    assert any(line.startswith("remote: gitops  hub-dev  rendered 7") for line in notes.lines), "receipts are shown"
+
+
+def test_told_again_it_ends_as_before_whatever_the_user_did_meanwhile(world: "World", address: str) -> None:
+    tell(world, address, "a1")
+    first = world.values()
+    mine = world.clone("mine")
+    values = mine / steps.VALUES
+    values.write_text(values.read_text().replace("# how many", "# how many, by hand"))
+    identity = ("-c", "user.name=me", "-c", "user.email=me@example.invalid")
+    for command in ([*identity, "commit", "--quiet", "-am", "Mine"], ["push", "--quiet", "origin", "HEAD:main"]):
+        subprocess.run(["git", *command], cwd=mine, check=True, capture_output=True)
+    assert tell(world, address, "b2").ok
+    assert world.values() == first.replace("a1", "b2").replace("# how many", "# how many, by hand")
+
+
+def test_after_a_story_that_broke_off_the_next_one_begins_from_good_values(world: "World", address: str) -> None:
+    checkout = Checkout(world.clone("broken"))
+    broken = replace_value((checkout.directory / steps.VALUES).read_text(), "replicas", "three")
+    checkout.commit(steps.VALUES, broken, "three replicas, in words")
+    checkout.push(lambda line: None)
+    assert tell(world, address, "b2").ok
+
+
+@pytest.mark.parametrize(
+    ("switch", "failing", "why"),
+    [
+        pytest.param("silent", "first-push", "the receipt does not say that hub-dev was applied", id="no receipt"),
+        pytest.param("gullible", "broken", "the receipt does not say that hub-dev failed", id="a broken push is taken"),
+    ],
+)
+def test_a_step_that_did_not_do_what_it_says_ends_the_story(
+    switch: str, failing: str, why: str, world: "World", address: str
+) -> None:
+    world.set(switch)
+    result = tell(world, address, "a1")
+    assert not result.ok
+    assert result.steps[-1].name == failing
+    assert why in result.steps[-1].says
+
+
+def test_drift_that_stays_is_seen(world: "World", address: str) -> None:
+    world.heals = False
+    result = tell(world, address, "a1")
+    assert [step.ok for step in result.steps] == [True, True, False]
+    assert "was not corrected" in result.steps[-1].says
+
+
+def test_one_failed_request_is_a_failed_story() -> None:
+    told = tuple(Told(name, ok=True, seconds=1.0, says="") for name in NAMES)
+    assert Result(told, Tally(sent=100)).ok
+    assert not Result(told, Tally(sent=100, failed=1, reasons=Counter({"HTTP 502": 1}))).ok
+
+
+def test_requests_that_fail_are_counted_with_their_reason(world: "World", address: str) -> None:
+    with Traffic(Target(address, "hub-dev.localhost"), rate_per_s=50) as traffic:
+        assert traffic.wait_until_answered(10)
+        world.failing.set()
+        with traffic._heard:
+            assert traffic._heard.wait_for(lambda: traffic._tally.failed >= 5, 10)
+    assert traffic.tally().reasons.keys() == {"HTTP 503"}
+
+
+def test_where_nobody_answers_every_request_fails() -> None:
+    with Traffic(Target("http://127.0.0.1:9/", "hub-dev.localhost"), rate_per_s=50) as traffic:
+        assert not traffic.wait_until_answered(0.3)
+    tally = traffic.tally()
+    assert tally.failed == tally.sent > 0
+
+
+def test_a_value_is_replaced_and_everything_else_stays() -> None:
+    text = "api:\n  # how many\n  replicas: 1\nworker:\n  replicas: 2\n"
+    assert replace_value(text, "replicas", "three") == text.replace("replicas: 1", "replicas: three")
+
+
+def test_a_push_that_is_refused_says_why(world: "World", tmp_path: Path) -> None:
+    ahead, behind = Checkout(world.clone("ahead")), Checkout(world.clone("behind"))
+    for number, checkout in enumerate((ahead, behind)):
+        values = replace_value((checkout.directory / steps.VALUES).read_text(), "HUB_MESSAGE", f"number {number}")
+        checkout.commit(steps.VALUES, values, "change")
+    ahead.push(lambda line: None)
+    with pytest.raises(Exception, match="git push failed"):
+        behind.push(lambda line: None)

@@ -1,0 +1,188 @@
+"""What the local cluster's parts read out of the engine's and the API's answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.local import kind, releases, seed, serving
+from cluster.local.applications import read as read_application
+from cluster.local.checks.platform import lease_age_s
+from cluster.local.errors import MachineError
+from cluster.local.kind import Node
+from cluster.local.kubectl import Kubectl
+from cluster.local.probes import NAME, Peer, build_query
+from cluster.local.settings import Settings
+
+
+def settings(tmp_path: Path, **changes: str) -> Settings:
+    return Settings.from_environment({"AMX_CACHE_DIR": str(tmp_path), "AMX_STATE_DIR": str(tmp_path)} | changes)
+
+
+def node(owner: Path | None, role: str = "control-plane", **ports: int) -> Node:
+    bound = {kind.HTTP_NODE_PORT: ports.get("http", 8080), kind.GIT_NODE_PORT: ports.get("git", 8081)}
+    return Node(f"x-{role}", role, running=True, address="10.0.0.2", ports=bound, owner=owner)
+
+
+def test_a_stopped_node_still_says_whose_it_is() -> None:
+    found = kind.read_node(
+        {
+            "Name": "/x-control-plane",
+            "Config": {"Labels": {kind.LABEL: "x", kind.ROLE: "control-plane"}},
+            "HostConfig": {"PortBindings": {"30080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9000"}]}},
+            "State": {"Running": False},
+            "NetworkSettings": {"Networks": {"amx-x": {"IPAddress": ""}}},
+            "Mounts": [{"Source": "/src/.amx/x/node", "Destination": kind.OWNER}],
+        }
+    )
+    assert found == Node("x-control-plane", "control-plane", False, "", {30080: 9000}, Path("/src/.amx/x/node"))
+
+
+@pytest.mark.parametrize(
+    ("owner", "said"),
+    [(Path("/elsewhere/.amx/automatrix/node"), "belongs to /elsewhere/.amx/automatrix"), (None, "was not made by amx")],
+)
+def test_another_checkouts_cluster_is_not_ours(tmp_path: Path, owner: Path | None, said: str) -> None:
+    with pytest.raises(MachineError, match=said):
+        kind.check_owner(settings(tmp_path), [node(owner)])
+
+
+def test_our_own_cluster_is_ours(tmp_path: Path) -> None:
+    kind.check_owner(settings(tmp_path), [node(kind.owner_folder(settings(tmp_path)))])
+    kind.check_owner(settings(tmp_path), [])
+
+
+@pytest.mark.parametrize(
+    ("found", "workers", "said"),
+    [
+        ([node(None)], 2, "has 0 workers, 2 are asked for"),
+        ([node(None), node(None, "worker")], 0, "has 1 workers, 0 are asked for"),
+        ([node(None, http=9000)], None, "answers on port 9000, AMX_HTTP_PORT is 8080"),
+        ([node(None, git=9001)], None, "answers on port 9001, AMX_GIT_PORT is 8081"),
+    ],
+)
+def test_a_cluster_of_another_shape_is_not_changed(
+    tmp_path: Path, found: list[Node], workers: int | None, said: str
+) -> None:
+    with pytest.raises(MachineError, match=f"{said}.*amx down"):
+        kind.check_shape(settings(tmp_path), found, workers)
+
+
+def test_unsaid_workers_are_whatever_is_there(tmp_path: Path) -> None:
+    kind.check_shape(settings(tmp_path), [node(None), node(None, "worker")], None)
+
+
+def test_only_the_control_plane_has_host_ports_and_only_on_loopback(tmp_path: Path) -> None:
+    config = kind.build_config(settings(tmp_path), 2, {"failCgroupV1": False})
+    assert [one["role"] for one in config["nodes"]] == ["control-plane", "worker", "worker"]
+    (mappings,) = [one["extraPortMappings"] for one in config["nodes"] if "extraPortMappings" in one]
+    assert {mapping["listenAddress"] for mapping in mappings} == {"127.0.0.1"}
+    assert "failCgroupV1: false" in config["kubeadmConfigPatches"][0]
+
+
+class Recorded(Kubectl):
+    """A kubectl whose one answer is given."""
+
+    answer = ""
+
+    def run(self, *arguments: str, timeout_s: float = 60) -> str:
+        return self.answer
+
+
+def test_the_newest_revision_of_a_release_counts() -> None:
+    Recorded.answer = "a git 1 superseded abc\na git 2 pending-upgrade def\nb other 1 deployed <no value>\n"
+    found = releases.installed(Recorded(Path("kubectl"), Path("kubeconfig")))
+    assert (found["a", "git"].revision, found["a", "git"].status, found["a", "git"].content) == (
+        2,
+        "pending-upgrade",
+        "def",
+    )
+    assert found["b", "other"].content == ""
+
+
+def test_a_release_changes_with_its_chart_and_with_its_values(tmp_path: Path) -> None:
+    (tmp_path / "Chart.yaml").write_text("name: x")
+    first = releases.Release("x", "ns", tmp_path, {"tag": "1"}).content()
+    assert releases.Release("x", "ns", tmp_path, {"tag": "1"}).content() == first
+    assert releases.Release("x", "ns", tmp_path, {"tag": "2"}).content() != first
+    (tmp_path / "Chart.yaml").rename(tmp_path / "other.yaml")
+    assert releases.Release("x", "ns", tmp_path, {"tag": "1"}).content() != first
+
+
+@pytest.mark.parametrize(
+    ("line", "want"),
+    [
+        (
+            "  image: {repository: automatrix/hub, tag: unreleased}\n",
+            '  image: {repository: automatrix/hub, tag: "0123"}\n',
+        ),
+        ("  image: {repository: other/hub, tag: unreleased}\n", "  image: {repository: other/hub, tag: unreleased}\n"),
+        ('  image: {repository: automatrix/hub, tag: "9"}\n', '  image: {repository: automatrix/hub, tag: "9"}\n'),
+        ("api:\n", "api:\n"),
+    ],
+)
+def test_only_unreleased_tags_of_built_images_are_filled_in(line: str, want: str) -> None:
+    assert seed.released(line, {"automatrix/hub": "0123"}) == want
+
+
+def workload(kind_of: str, generation: int, status: dict[str, Any], replicas: int = 2) -> bool:
+    item = {
+        "kind": kind_of,
+        "metadata": {"namespace": "a", "name": "b", "generation": generation},
+        "spec": {"replicas": replicas},
+        "status": status,
+    }
+    return serving.read_workload(item).is_ready
+
+
+def test_a_workload_is_ready_when_all_pods_of_its_newest_generation_are() -> None:
+    ready = {"observedGeneration": 2, "readyReplicas": 2, "updatedReplicas": 2}
+    assert workload("Deployment", 2, ready)
+    assert not workload("Deployment", 3, ready)
+    assert not workload("Deployment", 2, ready | {"updatedReplicas": 1})
+    assert not workload("Deployment", 1, {})
+    assert workload("Deployment", 1, {"observedGeneration": 1}, replicas=0)
+    everywhere = {"observedGeneration": 1, "desiredNumberScheduled": 3, "numberReady": 3, "updatedNumberScheduled": 3}
+    assert workload("DaemonSet", 1, everywhere)
+    assert not workload("DaemonSet", 1, everywhere | {"numberReady": 2})
+
+
+def test_a_pod_that_cannot_get_its_image_says_so() -> None:
+    waiting = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "x"'}
+    pod: dict[str, Any] = {
+        "metadata": {"namespace": "argocd", "name": "gitops-engine-1"},
+        "status": {"containerStatuses": [{"state": {"waiting": waiting}}]},
+    }
+    assert serving.why_stuck(pod) == 'argocd/gitops-engine-1: ImagePullBackOff Back-off pulling image "x"'
+    pod["metadata"]["namespace"] = "hub-dev"
+    assert serving.why_stuck(pod) == ""
+
+
+def test_an_application_tells_its_failed_operation() -> None:
+    status = {"sync": {"status": "OutOfSync"}, "operationState": {"phase": "Failed", "message": "no such image"}}
+    found = read_application({"metadata": {"name": "hub-dev"}, "spec": {}, "status": status})
+    assert (found.sync, found.health, found.message, found.is_fine) == ("OutOfSync", "Unknown", "no such image", False)
+
+
+def test_a_lease_nobody_holds_has_no_age() -> None:
+    now = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
+    renewed = {"holderIdentity": "a", "renewTime": "2026-01-01T12:00:00.000000Z"}
+    assert lease_age_s({"spec": renewed}, now) == 30
+    assert lease_age_s({"spec": renewed | {"holderIdentity": ""}}, now) is None
+    assert lease_age_s({}, now) is None
+
+
+def test_the_gateway_of_a_nodes_pods_is_its_first_address() -> None:
+    assert Peer("worker", "10.244.3.0/24").gateway == "10.244.3.1"
+
+
+def test_a_dns_question_is_well_formed() -> None:
+    query = build_query("kubernetes.default")
+    assert query[12:] == b"\x0akubernetes\x07default\x00\x00\x01\x00\x01"
+
+
+def test_the_name_that_is_looked_up_fits_into_one_write_of_bash() -> None:
+    assert b"\n" not in build_query(NAME)

@@ -1,0 +1,63 @@
+"""Logs never carry what is in a Secret."""
+
+import json
+import logging as standard_logging
+
+import pytest
+import structlog
+
+from operators.kit.logging import configure, get_logger, hide_values, redact
+
+SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"p": "hunter2"}}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"manifest": SECRET},
+        {"manifests": [{"kind": "List", "items": [SECRET]}]},
+        {"password": "hunter2"},
+        {"repository": {"url": "u", "sshPrivateKey": "hunter2"}},
+        {"headers": {"Authorization": "hunter2"}},
+        {"event": "cannot fetch https://amx:hunter2@git.example.org/x.git"},
+        {"reason": "fatal: https://hunter2@git.example.org: 403"},
+        {"data": {"key": "hunter2"}},
+    ],
+)
+def test_no_secret_survives(event: dict[str, object]) -> None:
+    assert "hunter2" not in json.dumps(redact(None, "info", event))
+
+
+def test_the_rest_is_left_as_it_is() -> None:
+    event = {
+        "event": "done",
+        "object": "Secret hub-dev/s",
+        "action": "Apply",
+        "generation": 3,
+        "items": ["a", {"b": 1}],
+    }
+    assert redact(None, "info", dict(event)) == event
+
+
+def test_the_api_servers_complaint_about_a_secret_loses_the_value_and_keeps_the_field() -> None:
+    message = "failed to create typed patch object: .data.p: expected string, got &value.valueUnstructured{Value:42}"
+    assert hide_values(message).endswith(".data.p: expected string, got (hidden)")
+
+
+def test_lines_are_json_and_redacted_for_structlog_and_for_libraries(capsys: pytest.CaptureFixture[str]) -> None:
+    early = get_logger("early")
+    root = standard_logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        configure()
+        get_logger("gitops").info("done", object="Application argocd/hub", token="hunter2", reason="drift")
+        early.info("done", password="hunter2")
+        standard_logging.getLogger("kopf").warning("pull %s", "https://a:hunter2@h/x")
+        written = capsys.readouterr().err
+    finally:
+        root.handlers[:], root.level = handlers, level
+        structlog.reset_defaults()
+    own, _, library = (json.loads(line) for line in written.splitlines())
+    assert (own["operator"], own["reason"], own["level"]) == ("gitops", "drift", "info")
+    assert library["event"].startswith("pull https://")
+    assert "hunter2" not in written

@@ -1,0 +1,96 @@
+"""How the stages of `make check` and `make test` run: what is shown, what stops the run, what it ends with."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tools import verify
+from tools.verify import Result, Stage
+
+
+def python(name: str, code: str, needs: str = "") -> Stage:
+    return Stage(name, ("python", "-c", code), needs)
+
+
+@pytest.fixture
+def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(verify, "LOGS", tmp_path)
+    return tmp_path
+
+
+def console() -> Console:
+    return Console(record=True, width=120)
+
+
+def test_side_by_side_all_stages_run_and_only_a_failure_shows_its_output(
+    logs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stages = [python("bad", "print('why it failed'); raise SystemExit(3)"), python("good", "print('not of interest')")]
+    results = verify.run_together(stages, console())
+    assert {result.stage.name: result.code for result in results} == {"bad": 3, "good": 0}
+    shown = capfd.readouterr().out
+    assert "why it failed" in shown
+    assert "not of interest" not in shown
+
+
+def test_alone_the_first_failure_ends_the_run() -> None:
+    stages = [python("first", ""), python("second", "raise SystemExit(1)"), python("third", "")]
+    assert [(r.stage.name, r.code) for r in verify.run_alone(stages, console())] == [("first", 0), ("second", 1)]
+
+
+def test_a_stage_with_nothing_to_do_is_named_and_does_not_fail() -> None:
+    [result] = verify.run_alone([python("charts", "", needs="no/such/folder")], console())
+    assert (result.code, result.note) == (None, "there is no no/such/folder")
+
+
+@pytest.mark.parametrize(
+    ("codes", "planned", "want"),
+    [
+        pytest.param([0, 0], 2, 0, id="all passed"),
+        pytest.param([0, 1], 2, 1, id="one failed"),
+        pytest.param([0], 2, 1, id="one was never reached"),
+        pytest.param([0, None], 2, 0, id="one had nothing to do"),
+    ],
+)
+def test_summary(codes: list[int | None], planned: int, want: int) -> None:
+    stages = [python(f"stage-{number}", "") for number in range(planned)]
+    out = console()
+    results = [Result(stage, code) for stage, code in zip(stages, codes, strict=False)]
+    assert verify.summarise(results, stages, out) == want
+    text = out.export_text()
+    assert all(stage.name in text for stage in stages)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_stage_may_put_away_what_it_started(number: signal.Signals, tmp_path: Path) -> None:
+    done = tmp_path / "put-away"
+    stage = (
+        "import pathlib, time\n"
+        "try:\n    print('begun', flush=True); time.sleep(60)\n"
+        f"except KeyboardInterrupt:\n    time.sleep(0.3); pathlib.Path({str(done)!r}).touch()\n"
+    )
+    program = (
+        "from tools import verify\n"
+        "from tools.verify import Stage\n"
+        f"verify.CHECK, verify.TEST = (), (Stage('slow', ('python', '-c', {stage!r})),)\n"
+        "raise SystemExit(verify.main(['test']))\n"
+    )
+    runner = subprocess.Popen([sys.executable, "-c", program], cwd=verify.ROOT, stdout=subprocess.PIPE, text=True)
+    with runner:
+        assert runner.stdout is not None
+        while "begun" not in runner.stdout.readline():
+            time.sleep(0.01)
+        runner.send_signal(number)
+        rest = runner.stdout.read()
+    assert done.exists()
+    assert runner.returncode == 130
+    assert "starts again" in rest
+
+
+def test_unknown_stages_are_a_wrong_usage() -> None:
+    assert verify.main(["check", "no-such-stage"]) == 2

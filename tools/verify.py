@@ -1,0 +1,221 @@
+"""Run the stages of `make check` and `make test`, cheap failures first, and say at the end how each went.
+
+In:  the word `check` or `test`, optionally followed by names of stages to run only those.
+Out: the exit code 0 when every stage passed, 1 otherwise, 130 when interrupted; logs in `.amx/logs/`.
+
+The stages of `check` run side by side, as many as there are cores, and show their output only when they fail.
+The later ones run alone, because they share the cluster, and their output streams. A failed stage ends the run
+once its group is through: what follows costs minutes and would fail for the same reason.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / ".amx" / "logs"
+CHILD_PATIENCE_S = 300.0
+"""How long an interrupted stage may take to put away what it started (a cluster takes a while)."""
+PROCESSES = ("tests/unit/amx", "tests/unit/git_server")
+"""Tests that mostly wait for processes they start: beside the others they cost hardly any time."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One command; its first word is a program of the virtual environment."""
+
+    name: str
+    command: tuple[str, ...]
+    needs: str = ""
+    """A path without which there is nothing to do."""
+
+
+def ignoring(folders: Sequence[str]) -> list[str]:
+    """Return pytest's options to leave folders out."""
+    return [f"--ignore={folder}" for folder in folders]
+
+
+def pytest(name: str, folders: Sequence[str], *options: str) -> Stage:
+    """Describe a stage that runs the tests of those of `folders` that are there."""
+    present = [folder for folder in folders if (ROOT / folder).is_dir()]
+    return Stage(name, ("pytest", "-o", f"cache_dir=.pytest_cache/{name}", *options, *present), folders[0])
+
+
+CHECK = (
+    Stage("types", ("mypy",)),
+    pytest("processes", PROCESSES, "-q", "--durations=5"),
+    pytest("pure", ["tests/unit", "tests/properties"], "-q", "--durations=5", *ignoring(PROCESSES)),
+    Stage("format", ("ruff", "format", "--check", ".")),
+    Stage("lint", ("ruff", "check", ".")),
+    Stage("spelling", ("codespell",)),
+    Stage("contracts", ("lint-imports",)),
+    Stage("docs", ("python", "-m", "tools.docs")),
+)
+TEST = (
+    Stage("host", ("python", "-m", "tools.host")),
+    pytest("charts", ["tests/charts"], "-v", "--durations=5"),
+    pytest("cluster", ["tests/cluster"], "-v", "--durations=5"),
+    pytest("apiserver", ["tests/apiserver"], "-v", "--durations=10"),
+    pytest("e2e", ["tests/e2e"], "-v", "--durations=15"),
+)
+
+
+@dataclass
+class Result:
+    """How one stage went; `code` None: it was not run."""
+
+    stage: Stage
+    code: int | None = None
+    seconds: float = 0.0
+    note: str = ""
+
+
+@dataclass
+class Running:
+    """A stage under way."""
+
+    result: Result
+    process: subprocess.Popen[bytes]
+    log: Path | None
+    started: float = field(default_factory=time.monotonic)
+
+
+def start(stage: Stage, *, log: bool) -> Running:
+    """Start a stage, its output into a file or straight through."""
+    path = LOGS / f"{stage.name}.log" if log else None
+    # The folder of the interpreter comes first on PATH: this is how its programs are found, here and in tests.
+    programs = Path(sys.executable).parent
+    command = [str(programs / stage.command[0]), *stage.command[1:]]
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}"}
+    if path is None:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
+    else:
+        with path.open("wb") as out:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+            )
+    return Running(Result(stage), process, path)
+
+
+def finish(running: Running, console: Console) -> Result:
+    """Take down how a stage ended and show the log of a failure."""
+    result = running.result
+    result.code = running.process.returncode
+    result.seconds = time.monotonic() - running.started
+    if result.code and running.log:
+        console.rule(f"[red]{result.stage.name}", align="left")
+        sys.stdout.write(running.log.read_text(errors="replace"))
+        sys.stdout.flush()
+    console.print(f"{_mark(result)} {result.stage.name:<10} {result.seconds:6.1f} s", highlight=False)
+    return result
+
+
+def run_together(stages: Sequence[Stage], console: Console) -> list[Result]:
+    """Run stages side by side; all of them, whichever fails: one call shows everything that is wrong."""
+    waiting, active, done = list(stages), list[Running](), list[Result]()
+    with _children(active), console.status("check") as status:
+        while waiting or active:
+            while waiting and len(active) < max(2, os.cpu_count() or 1):
+                active.append(start(waiting.pop(0), log=True))
+            status.update("check: " + ", ".join(one.result.stage.name for one in active))
+            ended = [one for one in active if one.process.poll() is not None]
+            for one in ended:
+                active.remove(one)
+                done.append(finish(one, console))
+            time.sleep(0.05)
+    return done
+
+
+def run_alone(stages: Sequence[Stage], console: Console) -> Iterator[Result]:
+    """Run stages one after the other until one fails."""
+    for stage in stages:
+        if stage.needs and not (ROOT / stage.needs).exists():
+            yield Result(stage, note=f"there is no {stage.needs}")
+            continue
+        console.rule(stage.name, align="left")
+        active = [start(stage, log=False)]
+        with _children(active):
+            active[0].process.wait()
+        result = finish(active[0], console)
+        yield result
+        if result.code:
+            return
+
+
+@contextmanager
+def _children(active: list[Running]) -> Iterator[None]:
+    """Stop what still runs when this block is left: by SIGINT, which is what makes pytest put its fixtures away."""
+    try:
+        yield
+    finally:
+        for one in active:
+            if one.process.poll() is None:
+                one.process.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + CHILD_PATIENCE_S
+        for one in active:
+            try:
+                one.process.wait(timeout=max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                one.process.kill()
+
+
+def _mark(result: Result) -> str:
+    if result.code is None:
+        return "[yellow]-[/]"
+    return "[green]✓[/]" if result.code == 0 else "[red]✗[/]"
+
+
+def summarise(results: Sequence[Result], planned: Sequence[Stage], console: Console) -> int:
+    """Print one line for each stage and return the exit code."""
+    by_name = {result.stage.name: result for result in results}
+    console.rule("summary", align="left")
+    for stage in planned:
+        result = by_name.get(stage.name, Result(stage, note="not run: an earlier stage failed"))
+        text = {None: result.note or "not run", 0: "passed"}.get(result.code, f"failed (exit code {result.code})")
+        console.print(f"{_mark(result)} {stage.name:<10} {result.seconds:6.1f} s  {text}", highlight=False)
+    failed = any(result.code for result in results) or len(results) < len(planned)
+    total = sum(result.seconds for result in results)
+    console.print(f"{'[red]failed[/]' if failed else '[green]passed[/]'}; {total:.0f} s of work", highlight=False)
+    return 1 if failed else 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what `arguments` ask for and return the exit code."""
+    word, *names = arguments or ("check",)
+    known = {stage.name for stage in CHECK + TEST}
+    if word not in {"check", "test"} or not known.issuperset(names):
+        sys.stderr.write(f"usage: python -m tools.verify check|test [stage ...]; stages: {' '.join(sorted(known))}\n")
+        return 2
+    LOGS.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, _interrupt)
+    console = Console()
+    together = [stage for stage in CHECK if not names or stage.name in names]
+    alone = [stage for stage in TEST if not names or stage.name in names] if word == "test" else []
+    results: list[Result] = []
+    try:
+        results += run_together(together, console)
+        if not any(result.code for result in results):
+            for result in run_alone(alone, console):
+                results.append(result)
+    except KeyboardInterrupt:
+        console.print(f"interrupted; `make {word}` starts again and keeps what was downloaded and built")
+        return 130
+    return summarise(results, together + alone, console)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
