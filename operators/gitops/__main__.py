@@ -127,10 +127,12 @@ async def run(settings: Settings) -> None:
             asyncio.create_task(stop.wait(), name="stop"),
         ]
         stack.push_async_callback(_cancel, tasks)
-        await kopf_ready.wait()
-        ready.set()
-        log.info("serving", namespace=settings.namespace, port=settings.port)
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        watching = asyncio.create_task(kopf_ready.wait(), name="ready")
+        done, _ = await asyncio.wait([*tasks, watching], return_when=asyncio.FIRST_COMPLETED)
+        if watching in done:
+            ready.set()
+            log.info("serving", namespace=settings.namespace, port=settings.port)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()  # a part that has died takes the process down; the kubelet starts it anew
 

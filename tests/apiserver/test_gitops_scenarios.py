@@ -78,7 +78,7 @@ class App:
     async def sync(self) -> dict[str, Any]:
         """Ask for a sync and wait for its end; the operation's state."""
         before = (await self.status()).get("operationState", {}).get("startedAt")
-        operation = {"initiatedBy": {"username": "test"}, "sync": {"prune": False}, "retry": {"limit": -1}}
+        operation = {"initiatedBy": {"username": "test"}, "sync": {"prune": False}}
         await self.api.patch(self.ref, {"operation": operation})
 
         async def ended() -> dict[str, Any] | None:

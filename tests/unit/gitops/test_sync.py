@@ -10,7 +10,6 @@ from operators.gitops.sources import SourceError
 from operators.kit.errors import ApiError, Unavailable
 from operators.kit.kube import Ref
 from operators.kit.testing.faults import Call
-
 from tests.support.gitops_world import World, application, config, deployment, manifest
 
 HEAL = {"prune": True, "selfHeal": True}
