@@ -11,7 +11,7 @@ import pytest
 from operators.gitops import durations, retry, tracking, waves
 from operators.gitops.migration import patch
 from operators.gitops.models import Backoff, Operation, OperationState, Retry, SyncOperation, parse, unserved
-from operators.gitops.options import Options
+from operators.gitops.options import SYNC_OPTIONS, Options
 from operators.gitops.scrub import scrub, secret_values
 from operators.gitops.settings import Settings
 from operators.kit.errors import Invalid
@@ -82,7 +82,7 @@ def test_waves_come_first_then_kinds_then_names() -> None:
     ],
 )
 def test_who_may_prune(general: list[str], own: str, kind: str, answer: str) -> None:
-    live = manifest(kind, "x", **({"options": own} if own else {}))
+    live = manifest(kind, "x", annotations={SYNC_OPTIONS: own})
     assert Options.of(general).deletion("Prune", live) == answer
 
 
