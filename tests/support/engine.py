@@ -16,14 +16,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from cluster.local.settings import ROOT
+from operators import crds
 from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.testing.controlplane import die_with_parent
 from tests.support.git_server import GitServer, free_port
 
-CRDS = ROOT / "charts" / "platform" / "templates" / "crds"
 START_S = 90.0
 HANGS_S = 120.0
 """Nothing takes nearly as long; a test that waits for more hangs."""
@@ -107,12 +105,9 @@ class Engine:
 
 
 async def serve_applications(api: KubeApi) -> None:
-    """Have the API server serve Applications, by the CRD as the platform chart installs it."""
-    for path in sorted(CRDS.glob("*.yaml")):
-        text = "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("{{"))
-        for manifest in yaml.safe_load_all(text):
-            if manifest:
-                await api.apply(manifest, field_manager="test")
+    """Have the API server serve Applications."""
+    for definition in crds.definitions():
+        await api.apply(definition, field_manager="test", force=True)
     async with asyncio.timeout(HANGS_S):
         while ("argoproj.io", "v1alpha1", "Application") not in (await api.discover(fresh=True)).resources:
             await asyncio.sleep(0.1)

@@ -20,7 +20,7 @@ from .globs import compiled
 from .manifests import Collected
 
 MANIFEST = re.compile(r".*\.(yaml|yml|json)", re.DOTALL)
-MARKS = re.compile(r"^[\"' ]*(apiVersion|kind|metadata)[\"']?\s*:", re.MULTILINE)
+MARKS = re.compile(r"(?:^|[{,\s])[\"']?(apiVersion|kind|metadata)[\"']?\s*:")
 SKIPPED = "+argocd:skip-file-rendering"
 BYTES = 10 << 20
 """Of all files together, as Argo CD limits them."""

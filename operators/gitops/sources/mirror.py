@@ -41,6 +41,7 @@ class Mirror:
         self._objects = Objects(path, base_environment(private))
         self._lock = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
+        self._healing: asyncio.Task[None] | None = None
         self._checked = False
         self._fetches = 0
         self._collecting: asyncio.Task[None] | None = None
@@ -162,15 +163,25 @@ class Mirror:
         return (self.path / "objects").is_dir()
 
     async def heal(self, remote: Remote) -> None:
-        """Make it anew after a read has failed; raises SourceError where that does not help."""
-        async with self._lock:
-            if await self._is_damaged():
+        """Make it anew after a read has failed; those who find the same damage meanwhile share the work.
+
+        The read is the proof: `git fsck` does not look into files that nothing newer refers to.
+        """
+        if self._healing is None:
+            self._healing = asyncio.ensure_future(self._heal(remote))
+        await asyncio.shield(self._healing)
+
+    async def _heal(self, remote: Remote) -> None:
+        try:
+            async with self._lock:
                 await self._remake()
-        await self.fetch(remote)
+            await self.fetch(remote)
+        finally:
+            self._healing = None
 
     async def close(self) -> None:
         """End the processes."""
-        for task in (self._next, self._collecting):
+        for task in (self._healing, self._next, self._collecting):
             if task is not None and not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import SourceError
+from .process import close
 
 TREES_KEPT = 2000
 BLOB_BYTES = 32 << 20
@@ -102,19 +103,25 @@ class Objects:
         if not names:
             return []
         async with self._lock:
+            with contextlib.suppress(asyncio.IncompleteReadError, BrokenPipeError, ConnectionResetError):
+                # A process that was killed says nothing about the mirror: the second time it does.
+                return await self._converse_in_time(names)
             try:
-                async with asyncio.timeout(ANSWER_S):
-                    return await self._converse(names)
+                return await self._converse_in_time(names)
             except (asyncio.IncompleteReadError, BrokenPipeError, ConnectionResetError) as error:
-                await self._stop()
                 raise Damaged("git cat-file ended") from error
-            except TimeoutError:
-                await self._stop()
-                raise SourceError("reading the mirror took too long", transient=True) from None
-            except BaseException:
-                # Answers that nobody has read would be taken for those of the next question.
-                await self._stop()
-                raise
+
+    async def _converse_in_time(self, names: Sequence[str]) -> list[tuple[str, str, bytes] | None]:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await self._converse(names)
+        except TimeoutError:
+            await self._stop()
+            raise SourceError("reading the mirror took too long", transient=True) from None
+        except BaseException:
+            # Answers that nobody has read would be taken for those of the next question.
+            await self._stop()
+            raise
 
     async def _converse(self, names: Sequence[str]) -> list[tuple[str, str, bytes] | None]:
         process = await self._started()
@@ -171,12 +178,7 @@ class Objects:
             return
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        if process.stdin is not None:
-            process.stdin.close()
-        if process.stdout is not None:
-            with contextlib.suppress(ValueError):
-                await process.stdout.read()
-        await process.wait()
+        await close(process)
 
 
 def parse_tree(data: bytes) -> Tree:

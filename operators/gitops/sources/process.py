@@ -96,6 +96,12 @@ async def _end(process: asyncio.subprocess.Process, reading: Sequence[asyncio.Fu
     for task in reading:
         task.cancel()
     await asyncio.gather(*reading, return_exceptions=True)
+    await close(process)
+
+
+async def close(process: asyncio.subprocess.Process) -> None:
+    """Wait for a program that was killed. Its pipes are closed first: asyncio would wait for somebody to read them."""
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way
     await process.wait()
 
 

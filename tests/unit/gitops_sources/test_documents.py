@@ -1,0 +1,97 @@
+"""YAML with the meanings kubectl and Helm give it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from operators.gitops.render.documents import parse_json, parse_yaml
+from operators.gitops.render.globs import base_of, compiled
+from operators.gitops.sources import SourceError
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("22:22", "22:22"), ("2024-01-01", "2024-01-01"), ("1e3", 1000), ("0644", 420), ("0o17", 15), ("0x1F", 31),
+        ("1_000", 1000), ("yes", True), ("off", False), ("none", "none"), ("nonsense", "nonsense"), ("onion", "onion"),
+        ("null", None), ("~", None), ("1.5", 1.5), ("1.0", 1), ("=", "="), ("y", "y"), ("1.2.3", "1.2.3"), ("-7", -7),
+        ("12e03", 12000), ("08", "08"), (".5", 0.5), ("'1'", "1"), (".inf", ".inf"), ("9e99999", "9e99999"),
+    ],
+)  # fmt: skip
+def test_scalars(text: str, want: Any) -> None:
+    value = parse_yaml(f"a: {text}\n", "f.yaml")[0].value["a"]
+    assert value == want
+    assert type(value) is type(want)
+
+
+def test_keys_are_texts_as_go_writes_them() -> None:
+    assert parse_yaml("8080: a\non: b\nnull: c\n", "f.yaml")[0].value == {"8080": "a", "true": "b", "null": "c"}
+
+
+def test_documents_have_their_lines_and_empty_ones_are_left_out() -> None:
+    documents = parse_yaml("# a comment\na: 1\n---\n---\n# only this\n---\n\nb: 2\n", "f.yaml")
+    assert [(d.value, d.line) for d in documents] == [({"a": 1}, 2), ({"b": 2}, 8)]
+
+
+def test_anchors_and_merges() -> None:
+    assert parse_yaml("a: &x {b: 1}\nc: {<<: *x, d: 2}\n", "f.yaml")[0].value["c"] == {"b": 1, "d": 2}
+
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "line"),
+    [
+        pytest.param("a: 1\nb: [\n", "did not find", 3, id="cut off"),
+        pytest.param("a: 1\nb: 2\na: 3\n", "'a' stands twice", 3, id="a key twice"),
+        pytest.param("a:\n  - x: 1\n    x: 2\n", "'x' stands twice", 3, id="a key twice below"),
+        pytest.param("a: &x [*x]\n", "contains itself", 1, id="a circle"),
+        pytest.param(BOMB, "stand for too much", 7, id="a bomb"),
+        pytest.param(
+            "a: !!python/object/apply:os.system [x]\n", "could not determine a constructor", 1, id="a Python tag"
+        ),
+        pytest.param("[a, b]: 1\n", "a key must be a plain value", 1, id="a key that is a list"),
+        pytest.param("[" * 5000, "f.yaml", 0, id="nested too deeply"),
+    ],
+)
+def test_what_is_wrong_has_its_line(text: str, words: str, line: int) -> None:
+    with pytest.raises(SourceError, match=words) as caught:
+        parse_yaml(text, "f.yaml")
+    assert caught.value.file == "f.yaml"
+    assert not line or caught.value.line == line
+
+
+def test_json_errors_have_their_line() -> None:
+    with pytest.raises(SourceError) as caught:
+        parse_json('{"a": 1,\n"b": }', "f.json")
+    assert caught.value.line == 2
+    with pytest.raises(SourceError, match="stands twice"):
+        parse_json('{"a": 1, "a": 2}', "f.json")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "crossing", "want"),
+    [
+        ("*.yaml", "a.yaml", False, True), ("*.yaml", "d/a.yaml", False, False), ("*.yaml", "d/a.yaml", True, True),
+        ("**/*.yaml", "a.yaml", False, True), ("**/*.yaml", "d/e/a.yaml", False, True), ("d/**", "d/e/a", False, True),
+        ("{a,b}.yaml", "b.yaml", False, True), ("{*.yml,d/*}", "d/x", True, True), ("{a,b}.yaml", "c.yaml", True, False),
+        ("[!a].yaml", "b.yaml", False, True), ("[a-c].yaml", "b.yaml", False, True), ("?.yaml", "/.yaml", False, False),
+        ("a+b.yaml", "a+b.yaml", False, True), ("a.yaml", "axyaml", False, False), ("x}", "x}", False, True),
+    ],
+)  # fmt: skip
+def test_globs(pattern: str, path: str, crossing: bool, want: bool) -> None:
+    assert bool(compiled(pattern, crossing=crossing).match(path)) is want
+
+
+def test_a_globs_folder() -> None:
+    assert [base_of(p) for p in ("envs/*/a.yaml", "*.yaml", "a/b/c.yaml", "../x/{a,b}")] == ["envs", "", "a/b", "../x"]
+
+
+def test_a_bad_glob_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a glob"):
+        compiled("{a", crossing=True)
