@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +31,16 @@ NAME = "automatrix/node"
 HERE = ROOT / "cluster" / "local"
 RECIPE = HERE / "recipes" / "node"
 IMPORT = ("ctr", "--namespace=k8s.io", "images", "import", "--all-platforms", "--no-unpack", "--digests", "-")
+ENTRYPOINT = "/usr/local/bin/entrypoint"
 CONTAINERD_S = 30.0
+# kind copies /var of the image into a volume of each node. The images' content is kept out of that copy; what is
+# unpacked from it must stay there, for one overlay file system cannot be written into another.
+SEED = """
+set -e
+store=/var/lib/containerd/io.containerd.content.v1.content
+[ -e "$store" ] || { mkdir -p /kind/content /var/lib/containerd; ln -s /kind/content "$store"; }
+exec containerd
+"""
 
 
 def ensure(settings: Settings, engine: Engine, progress: Progress) -> str:
@@ -103,12 +114,8 @@ def _make(making: _Making) -> None:
         if official and missing_capabilities():
             _install_shim(settings, engine, progress, seed)
         output(engine.command("stop", "--time=20", seed))
-        entrypoint = (
-            'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]'
-            if official
-            else 'ENTRYPOINT ["/usr/local/bin/entrypoint"]'
-        )
-        changes = ("--change", entrypoint, "--change", "CMD []")
+        entrypoint = [ENTRYPOINT, "/sbin/init"] if official else [ENTRYPOINT]
+        changes = ("--change", f"ENTRYPOINT {json.dumps(entrypoint)}", "--change", "CMD []")
         output(engine.command("commit", *changes, seed, making.wanted), timeout_s=600)
     if not official:
         output(engine.command("rmi", "--no-prune", base))
@@ -124,7 +131,7 @@ def _bare(settings: Settings, progress: Progress) -> Built:
     programs = binaries.ensure(settings, ("kubelet", "kubeadm", "kubectl", "runc-shim"), progress)
     entries = [
         *(Entry(f"/usr/bin/{name}", programs[name], mode=0o755) for name in ("kubelet", "kubeadm", "kubectl")),
-        Entry("/usr/local/bin/entrypoint", RECIPE / "entrypoint", mode=0o755),
+        Entry(ENTRYPOINT, RECIPE / "entrypoint", mode=0o755),
         Entry("/etc/containerd/config.toml", RECIPE / "containerd.toml"),
         Entry("/etc/machine-id", text=""),
         Entry("/etc/cni/net.d", mode=0o755),
@@ -143,7 +150,7 @@ def _bare(settings: Settings, progress: Progress) -> Built:
     target = settings.cache_dir / "images" / "layers" / f"node-{key.hexdigest()[:16]}.tar"
     layer: Layer = read_layer(target) or write_layer(entries, target)
     layers = [rootfs.ensure(settings, "node", progress), layer]
-    config = Config(("/usr/local/bin/entrypoint",), env=build.PLAIN_ENV, stop_signal="SIGRTMIN+3")
+    config = Config((ENTRYPOINT,), env=build.PLAIN_ENV, stop_signal="SIGRTMIN+3")
     return Built(f"{NAME}-bare:{key.hexdigest()[:16]}", layers, config)
 
 
@@ -155,8 +162,6 @@ def _shimmed(settings: Settings, shim: Path, progress: Progress) -> Iterator[Ent
 
 def _runc(settings: Settings, progress: Progress) -> Path:
     """The runc of the node's own packages, taken out of its layer."""
-    import tarfile  # noqa: PLC0415
-
     layer = rootfs.ensure(settings, "node", progress)
     target = settings.cache_dir / "images" / f"runc-{layer.digest[:16]}"
     if not target.exists():
@@ -176,8 +181,8 @@ def _seeding(engine: Engine, base: str) -> Iterator[str]:
     name = f"amx-seed-{hashlib.sha256(base.encode()).hexdigest()[:12]}"
     remove = engine.command("rm", "--force", "--volumes", name)
     output(remove)
-    options = ("--detach", "--privileged", "--network=none", f"--name={name}", "--entrypoint=containerd")
-    output(engine.command("run", *options, base))
+    options = ("--detach", "--privileged", "--network=none", f"--name={name}", "--entrypoint=sh")
+    output(engine.command("run", *options, base, "-c", SEED))
     try:
         deadline = time.monotonic() + CONTAINERD_S
         while not _answers(engine.command("exec", name, "ctr", "version")):

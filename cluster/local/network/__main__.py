@@ -1,4 +1,5 @@
-"""One node's pod network: `python3 -m cluster.local.network` with NODE_NAME and POD_SUBNET.
+"""One node's pod network: `python3 -m cluster.local.network` with NODE_NAME, POD_SUBNET and CONTROL_PLANE_ENDPOINT
+(`host:port` of the API server).
 
 Writes the CNI configuration once the node has its part of the subnet (the node becomes Ready by that), keeps
 the routes to the other nodes, and the policies' ruleset as the objects change.

@@ -81,8 +81,9 @@ class Mirror:
 
 def _get(path: str, timeout_s: float) -> http.client.HTTPResponse:
     context = ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt"))
-    host, port = os.environ["KUBERNETES_SERVICE_HOST"], int(os.environ["KUBERNETES_SERVICE_PORT"])
-    connection = http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
+    # By its own name and not by its Service: that works only once kube-proxy does.
+    host, _, port = os.environ["CONTROL_PLANE_ENDPOINT"].rpartition(":")
+    connection = http.client.HTTPSConnection(host, int(port), timeout=timeout_s, context=context)
     connection.request("GET", path, headers={"Authorization": f"Bearer {(ACCOUNT / 'token').read_text()}"})
     answer = connection.getresponse()
     if answer.status != http.client.OK:
