@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,7 +25,7 @@ PUSH_S = 120
 
 def seed(settings: Settings, tags: Mapping[str, str]) -> bool:
     """Push the first commit; False when the server has one. `tags` holds tags by image repository."""
-    if git(settings, None, "ls-remote", "--heads", url(settings), BRANCH).strip():
+    if has_commit(settings):
         return False
     with tempfile.TemporaryDirectory(prefix="amx-seed-") as folder:
         tree = Path(folder)
@@ -33,13 +34,34 @@ def seed(settings: Settings, tags: Mapping[str, str]) -> bool:
         git(settings, tree, "init", "--quiet", f"--initial-branch={BRANCH}")
         git(settings, tree, "add", "--all", "--force")
         git(settings, tree, "commit", "--quiet", "--message=Begin with the platform's charts and its sample tenant")
-        try:
-            git(settings, tree, "push", "--quiet", url(settings), BRANCH)
-        except CommandFailed:
-            # Cut off while the receipt was awaited, the commit is there all the same.
-            if not git(settings, None, "ls-remote", "--heads", url(settings), BRANCH).strip():
-                raise
+        push(settings, tree)
     return True
+
+
+def push(settings: Settings, tree: Path) -> None:
+    """Push, and stay only until the server has the commit: nothing runs yet that a receipt could tell of."""
+    command = ["git", "push", "--quiet", url(settings), BRANCH]
+    with subprocess.Popen(
+        command,
+        env=environment(settings),
+        cwd=tree,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as pushing:
+        deadline = time.monotonic() + PUSH_S
+        while not has_commit(settings):
+            if pushing.poll() not in {None, 0} or time.monotonic() > deadline:
+                pushing.kill()
+                raise CommandFailed("git push", pushing.wait(), pushing.stderr.read() if pushing.stderr else "")
+            time.sleep(0.3)
+        pushing.terminate()
+
+
+def has_commit(settings: Settings) -> bool:
+    """Whether the server's branch has a commit."""
+    return bool(git(settings, None, "ls-remote", "--heads", url(settings), BRANCH).strip())
 
 
 def url(settings: Settings) -> str:
@@ -83,7 +105,28 @@ def released(line: str, tags: Mapping[str, str]) -> str:
 
 
 def git(settings: Settings, folder: Path | None, *arguments: str) -> str:
-    """Run git with nothing of the user's configuration but this cluster's credential."""
+    """Run git to its end; raises CommandFailed with its words."""
+    title = f"git {arguments[0]}"
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            env=environment(settings),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PUSH_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as hang:
+        raise CommandFailed(title, -1, f"no end after {PUSH_S} s") from hang
+    if done.returncode:
+        raise CommandFailed(title, done.returncode, done.stderr)
+    return done.stdout
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return an environment with nothing of the user's Git configuration but this cluster's credential."""
     configured = {
         "credential.helper": f"store --file={settings.cluster_dir / 'git-credential'}",
         "http.proxy": "",
@@ -101,20 +144,4 @@ def git(settings: Settings, folder: Path | None, *arguments: str) -> str:
         env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     # A hook that started us (a test run of pre-push) would point every git at its own repository.
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    title = f"git {arguments[0]}"
-    try:
-        done = subprocess.run(
-            ["git", *arguments],
-            env=clean | env,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PUSH_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as hang:
-        raise CommandFailed(title, -1, f"no end after {PUSH_S} s") from hang
-    if done.returncode:
-        raise CommandFailed(title, done.returncode, done.stderr)
-    return done.stdout
+    return clean | env

@@ -21,7 +21,6 @@ from cluster.local import (
     hosttools,
     images,
     kind,
-    load,
     preflight,
     releases,
     seed,
@@ -37,6 +36,7 @@ from cluster.local.progress import Progress
 from cluster.local.settings import ROOT, Settings
 from cluster.local.storage import manifests as storage
 
+OWN_IMAGES = ("platform", "hub")
 API_S = 120
 SERVING_S = 300
 APPLICATIONS_S = 120
@@ -86,11 +86,11 @@ def up(settings: Settings, workers: int | None = None, progress: Progress | None
     with locked(kind.lock_file(settings), lambda: progress.say(waiting)):
         machine = prepare(settings, progress)
         with ThreadPoolExecutor(max_workers=1) as pool:
-            built = pool.submit(images.ensure, settings, ("platform", "hub"), progress)
+            built = pool.submit(images.ensure, settings, OWN_IMAGES, progress)
             created = ensure_cluster(machine, workers)
-            own = built.result()
+            built.result()
         nodes = tuple(node.name for node in kind.nodes(machine.engine, settings.cluster_name))
-        load.ensure(machine.engine, nodes, tuple(own.values()), progress)
+        own = images.load(settings, nodes, OWN_IMAGES, progress)
         tags = dict(reference.rsplit(":", 1) for reference in own.values())
         changed = install(machine, own["platform"], tags)
         seeded = first_commit(machine, tags)
@@ -151,7 +151,7 @@ def ensure_cluster(machine: Machine, workers: int | None) -> bool:
             kind.delete(machine.engine, found)
     image = images.ensure(settings, ("node",), progress)["node"]
     with progress.step(f"create the cluster ({1 + (workers or 0)} nodes)"):
-        config = kind.build_config(settings, workers or 0, images.kubelet_configuration())
+        config = kind.build_config(settings, workers or 0, images.kubelet_configuration(image))
         kind.create(settings, machine.engine, machine.kind, config, image)
     return True
 

@@ -15,7 +15,7 @@ import os
 import platform
 import stat
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -23,6 +23,7 @@ from typing import IO
 # 2026-01-01: any fixed time would do, but not 0, which some programs take for "unknown".
 EPOCH_S = 1767225600
 CREATED = "2026-01-01T00:00:00Z"
+_OCI = "application/vnd.oci.image"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -81,6 +82,12 @@ class Built:
     name: str
     layers: Sequence[Layer]
     config: Config
+
+    @property
+    def full_name(self) -> str:
+        """The name with its registry, as containerd keeps it."""
+        first = self.name.split("/")[0]
+        return self.name if "." in first or ":" in first else f"docker.io/{self.name}"
 
     def document(self) -> bytes:
         """The image's JSON; its SHA-256 is the image's id."""
@@ -160,6 +167,39 @@ def write_archive(images: Sequence[Built], out: IO[bytes]) -> None:
             manifest.append({"Config": config, "RepoTags": [image.name], "Layers": layers})
         content = json.dumps(manifest).encode()
         _member(tar, "manifest.json", io.BytesIO(content), len(content))
+
+
+def write_layout(images: Sequence[Built], out: IO[bytes], present: Collection[str] = ()) -> None:
+    """Write the images as an OCI layout in a tar; layers whose digests are `present` at the receiver are left out."""
+    index = []
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.GNU_FORMAT) as tar:
+        written = set(present)
+
+        def blob(content: bytes, kind: str) -> dict[str, object]:
+            digest = hashlib.sha256(content).hexdigest()
+            _member(tar, f"blobs/sha256/{digest}", io.BytesIO(content), len(content))
+            return {"mediaType": f"{_OCI}.{kind}", "digest": f"sha256:{digest}", "size": len(content)}
+
+        for image in images:
+            layers = []
+            for layer in image.layers:
+                size = layer.path.stat().st_size
+                digest = f"sha256:{layer.digest}"
+                layers.append({"mediaType": f"{_OCI}.layer.v1.tar", "digest": digest, "size": size})
+                if layer.digest not in written:
+                    written.add(layer.digest)
+                    with layer.path.open("rb") as file:
+                        _member(tar, f"blobs/sha256/{layer.digest}", file, size)
+            config = blob(image.document(), "config.v1+json")
+            manifest = {"schemaVersion": 2, "mediaType": f"{_OCI}.manifest.v1+json", "config": config, "layers": layers}
+            described = blob(json.dumps(manifest).encode(), "manifest.v1+json")
+            index.append({**described, "annotations": {"io.containerd.image.name": image.full_name}})
+        for name, document in (
+            ("oci-layout", {"imageLayoutVersion": "1.0.0"}),
+            ("index.json", {"schemaVersion": 2, "manifests": index}),
+        ):
+            content = json.dumps(document).encode()
+            _member(tar, name, io.BytesIO(content), len(content))
 
 
 def _add(tar: tarfile.TarFile, entry: Entry) -> None:

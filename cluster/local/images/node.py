@@ -22,7 +22,7 @@ from cluster.local.commands import Command, locked, output, run
 from cluster.local.engine import Engine, missing_capabilities
 from cluster.local.errors import CommandFailed, MachineError
 from cluster.local.images import build, own, rootfs, transfer
-from cluster.local.images.archive import Built, Config, Entry, Layer, read_layer, write_layer
+from cluster.local.images.archive import Built, Config, Entry, Layer, read_layer, write_layer, write_layout
 from cluster.local.images.catalogue import CATALOGUE, NODE, Image
 from cluster.local.progress import Progress
 from cluster.local.settings import KUBERNETES_VERSION, ROOT, Settings
@@ -30,7 +30,6 @@ from cluster.local.settings import KUBERNETES_VERSION, ROOT, Settings
 NAME = "automatrix/node"
 HERE = ROOT / "cluster" / "local"
 RECIPE = HERE / "recipes" / "node"
-IMPORT = ("ctr", "--namespace=k8s.io", "images", "import", "--all-platforms", "--no-unpack", "--digests", "-")
 ENTRYPOINT = "/usr/local/bin/entrypoint"
 CONTAINERD_S = 30.0
 # kind copies /var of the image into a volume of each node. The images' content is kept out of that copy; what is
@@ -106,9 +105,12 @@ def _make(making: _Making) -> None:
     built = [build.build(settings, image, progress) for image in images if image not in pulled]
     if not official:
         built.append(own.pod_network(settings, progress))
+    built.append(own.common(settings, progress))
     with progress.step(f"put {len(images)} images into the node image"), _seeding(engine, base) as seed:
-        importing = engine.command("exec", "--interactive", seed, *IMPORT, title="import images into the node image")
-        transfer.feed(importing, built)
+        importing = engine.command(
+            "exec", "--interactive", seed, *transfer.IMPORT, title="import images into the node image"
+        )
+        transfer.feed(importing, lambda out: write_layout(built, out))
         for image in pulled:
             _import_pulled(engine, seed, image)
         if official and missing_capabilities():
@@ -204,7 +206,7 @@ def _answers(command: Command) -> bool:
 
 
 def _import_pulled(engine: Engine, seed: str, image: Image) -> None:
-    saved = f"docker save {image.name} | docker exec --interactive {seed} {' '.join(IMPORT)}"
+    saved = f"docker save {image.name} | docker exec --interactive {seed} {' '.join(transfer.IMPORT)}"
     run(Command(["sh", "-c", saved], title=f"import {image.name} into the node image", env=engine.env))
 
 

@@ -44,6 +44,11 @@ def pod_network(settings: Settings, progress: Progress) -> Built:
     return Built("docker.io/automatrix/pod-network:1", [*base_layers(settings, progress), code], config)
 
 
+def common(settings: Settings, progress: Progress) -> Built:
+    """The layers that own images share, in the node image so that loading one later moves little more than its code."""
+    return Built("docker.io/automatrix/common:1", _common(settings, progress), Config())
+
+
 def _common(settings: Settings, progress: Progress) -> list[Layer]:
     return [*base_layers(settings, progress), packages_layer(settings, LOCK, SITE, progress)]
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import IO
 
 from cluster.local.commands import Command, output
 from cluster.local.engine import Engine
 from cluster.local.errors import CommandFailed, MachineError
-from cluster.local.images.archive import Built, write_archive
+from cluster.local.images.archive import Built, write_archive, write_layout
 from cluster.local.images.catalogue import PROBE
 from cluster.local.settings import Settings
 
+CTR = ("ctr", "--namespace=k8s.io")
+IMPORT = (*CTR, "images", "import", "--all-platforms", "--no-unpack", "--digests", "-")
 PROBE_S = 10.0
 PULL_S = 900.0
 
 
-def feed(command: Command, images: Sequence[Built]) -> None:
-    """Write the images' archive into a program's standard input; raises CommandFailed."""
+def feed(command: Command, write: Callable[[IO[bytes]], None]) -> None:
+    """Let `write` fill a program's standard input; raises CommandFailed."""
     argv = [str(part) for part in command.argv]
     with subprocess.Popen(
         argv,
@@ -31,7 +34,7 @@ def feed(command: Command, images: Sequence[Built]) -> None:
         assert process.stdin is not None  # noqa: S101 — Popen was told to make pipes
         assert process.stdout is not None  # noqa: S101
         try:
-            write_archive(images, process.stdin)
+            write(process.stdin)
             process.stdin.close()
         except BrokenPipeError:
             pass  # it ended early; what it printed says why
@@ -42,7 +45,20 @@ def feed(command: Command, images: Sequence[Built]) -> None:
 
 def load(engine: Engine, images: Sequence[Built]) -> None:
     """Put images into the engine's store."""
-    feed(engine.command("load", "--quiet", title="docker load"), images)
+    feed(engine.command("load", "--quiet", title="docker load"), lambda out: write_archive(images, out))
+
+
+def load_into_node(engine: Engine, node: str, images: Sequence[Built]) -> bool:
+    """Put images into a running node, of their layers only those it lacks; False when it has them all."""
+    have = output(engine.command("exec", node, *CTR, "images", "list", "--quiet")).split()
+    lacking = [image for image in images if image.full_name not in have]
+    if not lacking:
+        return False
+    present = output(engine.command("exec", node, *CTR, "content", "list", "--quiet")).split()
+    digests = {digest.removeprefix("sha256:") for digest in present}
+    importing = engine.command("exec", "--interactive", node, *IMPORT, title=f"load images into {node}")
+    feed(importing, lambda out: write_layout(lacking, out, digests))
+    return True
 
 
 def has(engine: Engine, name: str) -> bool:

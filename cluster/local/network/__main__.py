@@ -1,8 +1,8 @@
-"""One node's pod network: `python3 -m cluster.local.network` with NODE_NAME, POD_SUBNET and CONTROL_PLANE_ENDPOINT
-(`host:port` of the API server).
+"""One node's pod network: `python3 -m cluster.local.network`.
 
-Writes the CNI configuration once the node has its part of the subnet (the node becomes Ready by that), keeps
-the routes to the other nodes, and the policies' ruleset as the objects change.
+In: NODE_NAME, POD_SUBNET, CONTROL_PLANE_ENDPOINT (`host:port` of the API server), and what the API says. Out:
+the CNI configuration once the node has its part of the subnet (the node becomes Ready by that), the routes to
+the other nodes, and the policies' ruleset as the objects change.
 """
 
 from __future__ import annotations
