@@ -88,9 +88,7 @@ def _webhook_secrets(secret: Manifest | None) -> WebhookSecrets:
 async def run(settings: Settings) -> None:
     """Run until stopped by SIGTERM or SIGINT."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    _stop_by_signal(stop)
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(await KubernetesApi.connect())
         await refuse_beside_argo(api)
@@ -131,11 +129,17 @@ async def run(settings: Settings) -> None:
         watching = asyncio.create_task(kopf_ready.wait(), name="ready")
         done, _ = await asyncio.wait([*tasks, watching], return_when=asyncio.FIRST_COMPLETED)
         if watching in done:
+            _stop_by_signal(stop)  # kopf has put its own handlers in place of ours; it takes 6 s to end
             ready.set()
             log.info("serving", namespace=settings.namespace, port=settings.port)
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()  # a part that has died takes the process down; the kubelet starts it anew
+
+
+def _stop_by_signal(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 async def _serve_http(stack: AsyncExitStack, settings: Settings, deps: HttpDeps) -> None:

@@ -6,45 +6,57 @@ In: a kubeconfig and a folder. Out: `Engine`; its log, its caches and its port s
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-import yaml
+from kubernetes.aio.config import kube_config
 
 from cluster.local.settings import ROOT
+from operators import crds
 from operators.kit.kube import KubeApi, Manifest, Ref
-from operators.kit.testing.controlplane import die_with_parent
 from tests.support.git_server import GitServer, free_port
 
-CRDS = ROOT / "charts" / "platform" / "templates" / "crds"
 START_S = 90.0
+PRCTL = ctypes.CDLL(None).prctl
+PR_SET_PDEATHSIG = 1
 HANGS_S = 120.0
 """Nothing takes nearly as long; a test that waits for more hangs."""
 
 
 @dataclass
 class Engine:
-    """`python3 -m operators.gitops`, with settings by environment, as its Deployment does it."""
+    """The engine with settings by environment, as its Deployment does it.
+
+    Its modules cost a second of CPU to import. So a life is a fork of a process that has them already, unless
+    `command` asks for `python3 -m operators.gitops` itself.
+    """
 
     kubeconfig: Path
     folder: Path
     namespace: str = "argocd"
     port: int = field(default_factory=free_port)
     environment: Mapping[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
+    command: bool = False
+    process: BaseProcess | None = None
+
+    @property
+    def log_path(self) -> Path:
+        """Where it writes, in all its lives."""
+        return self.folder / "engine.log"
 
     @property
     def log(self) -> str:
-        """Everything it has written, in all its lives."""
-        path = self.folder / "engine.log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        """Everything it has written."""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def start(self, **settings: str) -> None:
         """Start it; `settings` are further GITOPS_* variables, for this life only."""
@@ -57,16 +69,8 @@ class Engine:
             **self.environment,
             **settings,
         }
-        with (self.folder / "engine.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "operators.gitops"],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl and nothing else
-            )
+        self.process = _FORKS.Process(target=_live, args=(environment, str(self.log_path), self.command))
+        self.process.start()
 
     async def serves(self) -> None:
         """Wait until it says that it serves; raises AssertionError with its last lines where it does not."""
@@ -74,7 +78,7 @@ class Engine:
             async with asyncio.timeout(START_S):
                 while not await asyncio.to_thread(self._is_ready):
                     assert self.process is not None
-                    assert self.process.poll() is None, f"the engine ended at once:\n{self.tail()}"
+                    assert self.process.is_alive(), f"the engine ended at once:\n{self.tail()}"
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise AssertionError(f"the engine did not become ready:\n{self.tail()}") from None
@@ -82,16 +86,16 @@ class Engine:
     async def ends(self) -> int:
         """Wait until it ends by itself; return its exit code."""
         assert self.process is not None
-        try:
-            return await asyncio.to_thread(self.process.wait, HANGS_S)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"the engine does not end:\n{self.tail()}") from None
+        await asyncio.to_thread(self.process.join, HANGS_S)
+        assert self.process.exitcode is not None, f"the engine does not end:\n{self.tail()}"
+        return self.process.exitcode
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End it, in order or (SIGKILL) as a node failure would; nothing happens where it has ended already."""
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(HANGS_S)
+        if self.process is not None and self.process.pid is not None:
+            if self.process.is_alive():
+                os.kill(self.process.pid, number)
+            self.process.join(HANGS_S)
             self.process = None
 
     def tail(self, lines: int = 25) -> str:
@@ -106,13 +110,34 @@ class Engine:
             return False
 
 
+def _live(environment: dict[str, str], log: str, command: bool) -> None:
+    """Become the engine."""
+    PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(ROOT)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    if command:
+        os.execv(sys.executable, [sys.executable, "-m", "operators.gitops"])  # noqa: S606 - it becomes the engine
+    from operators.gitops.__main__ import main  # noqa: PLC0415 - only the fork needs it
+
+    kube_config.KUBE_CONFIG_DEFAULT_LOCATION = environment["KUBECONFIG"]  # the library reads it once, at its import
+
+    sys.argv = ["operators.gitops"]
+    sys.exit(main())
+
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["pytest", "operators.gitops.__main__", "tests.support.engine"])
+
+
 async def serve_applications(api: KubeApi) -> None:
-    """Have the API server serve Applications, by the CRD as the platform chart installs it."""
-    for path in sorted(CRDS.glob("*.yaml")):
-        text = "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("{{"))
-        for manifest in yaml.safe_load_all(text):
-            if manifest:
-                await api.apply(manifest, field_manager="test")
+    """Have the API server serve Applications."""
+    for definition in crds.definitions():
+        await api.apply(definition, field_manager="test", force=True)
     async with asyncio.timeout(HANGS_S):
         while ("argoproj.io", "v1alpha1", "Application") not in (await api.discover(fresh=True)).resources:
             await asyncio.sleep(0.1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -82,13 +83,13 @@ class Stage:
         await self.api.create(made)
         return str(made["metadata"]["name"])
 
-    async def annotate(self, name: str, **annotations: str | None) -> None:
-        """Annotate an Application; `__` in a key is a slash, `_` a dot... see `refreshed` for an example."""
-        await self.api.patch(self.ref(name), {"metadata": {"annotations": annotations}})
+    async def annotate(self, name: str, annotation: str, value: str | None) -> None:
+        """Annotate an Application; None takes the annotation off."""
+        await self.api.patch(self.ref(name), {"metadata": {"annotations": {annotation: value}}})
 
     async def refreshed(self, name: str, how: str = "normal") -> Manifest:
         """Ask for a refresh and wait for its answer: the engine has looked at Git and cluster since."""
-        await self.annotate(name, **{REFRESH: how})
+        await self.annotate(name, REFRESH, how)
         return await self.until(name, lambda app: REFRESH not in app["metadata"].get("annotations", {}), "refreshed")
 
     # -- what people see -------------------------------------------------------------------------------------------
@@ -117,7 +118,9 @@ class Stage:
 
     async def until_synced(self, name: str, revision: str = "") -> Manifest:
         """Wait until an Application is as Git says, and healthy, and no sync is under way."""
-        return await self.until(name, lambda app: is_synced(app, revision), f"Synced and Healthy at {revision or 'any'}")
+        return await self.until(
+            name, lambda app: is_synced(app, revision), f"Synced and Healthy at {revision or 'any'}"
+        )
 
     async def until_condition(self, name: str, kind: str, pattern: str) -> str:
         """Wait for a condition whose message matches; return the message."""
@@ -202,7 +205,7 @@ async def stage(name: str, api: KubeApi, proxy: FaultProxy, folder: Path) -> Asy
         checkout = await asyncio.to_thread(Checkout.of, git.url, folder / "checkout")
         yield Stage(name, api, proxy, git, checkout, engine)
     finally:
-        await asyncio.to_thread(engine.stop)
+        await asyncio.to_thread(engine.stop, signal.SIGKILL)
         await asyncio.to_thread(git.stop)
         await _clear(api, name)
 

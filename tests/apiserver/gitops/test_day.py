@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from operators.kit.kube import Ref
@@ -18,16 +19,34 @@ async def test_a_push_is_deployed_changed_and_an_edited_object_is_healed(running
     assert kinds == {("ConfigMap", "Synced"), ("Service", "Synced"), ("Deployment", "Synced")}
 
     second = await stage.push({"web/values.yaml": json.dumps({"name": "web", "message": "second"})})
-    await stage.until_object(stage.config("web"), lambda found: found and found["data"]["message"] == "second", "changed")
+    await stage.until_object(
+        stage.config("web"), lambda found: found and found["data"]["message"] == "second", "changed"
+    )
     await stage.until_synced("web", second)
 
     await stage.api.patch(stage.config("web"), {"data": {"message": "edited by hand"}})
-    await stage.until_object(stage.config("web"), lambda found: found and found["data"]["message"] == "second", "healed")
+    await stage.until_object(
+        stage.config("web"), lambda found: found and found["data"]["message"] == "second", "healed"
+    )
     await stage.api.delete(Ref("", "Service", stage.destination, "web"))
     await stage.until_object(Ref("", "Service", stage.destination, "web"), lambda found: found is not None, "made anew")
     app = await stage.until_synced("web", second)
     assert [entry["revision"] for entry in app["status"]["history"]] == [first, second]
     assert stage.deletions() == []
+
+
+async def test_the_command_serves_and_hands_its_lease_back_when_it_is_stopped(stage: Stage) -> None:
+    revision = await stage.push({"web/a.yaml": charts.config("a")})
+    await stage.create("web")
+    stage.engine.command = True
+    for _ in range(2):
+        stage.engine.start()
+        await stage.engine.serves()
+        await stage.until_synced("web", revision)
+        await asyncio.to_thread(stage.engine.stop)
+        lease = await stage.api.get(Ref("coordination.k8s.io", "Lease", stage.name, "gitops-engine"))
+        assert lease is not None
+        assert not lease["spec"].get("holderIdentity")
 
 
 async def test_an_application_of_applications_brings_up_and_prunes_its_children(running: Stage) -> None:
@@ -37,7 +56,9 @@ async def test_an_application_of_applications_brings_up_and_prunes_its_children(
     }
     files = {**charts.chart("charts/one", "one"), **charts.chart("charts/two", "two")}
     revision = await stage.push({**children, **files})
-    await stage.create("root", "apps", destination={"server": "https://kubernetes.default.svc", "namespace": stage.name})
+    await stage.create(
+        "root", "apps", destination={"server": "https://kubernetes.default.svc", "namespace": stage.name}
+    )
     for name in ("root", "one", "two"):
         await stage.until_synced(name, revision)
     assert await stage.api.get(stage.config("two")) is not None
