@@ -111,7 +111,8 @@ def trim(settings: Settings) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        shutil.rmtree(settings.cache_dir / "go", ignore_errors=True)
+        for name in ("build", "mod"):
+            shutil.rmtree(settings.cache_dir / "go" / name, ignore_errors=True)
 
 
 def key(program: Program, recipes: Path = RECIPES) -> str:

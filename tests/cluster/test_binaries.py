@@ -20,8 +20,7 @@ from cluster.local.commands import Command, output
 from cluster.local.errors import MachineError
 from cluster.local.progress import Progress
 from cluster.local.settings import ROOT, Settings
-
-from .conftest import MakeSettings
+from tests.cluster.conftest import MakeSettings
 
 HANGS_S = 600
 ENSURE = """

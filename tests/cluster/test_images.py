@@ -23,8 +23,7 @@ from cluster.local.images.archive import Built, Config, Entry, tree, write_archi
 from cluster.local.images.catalogue import CATALOGUE, PROBE
 from cluster.local.progress import Progress
 from cluster.local.settings import Settings
-
-from .conftest import MakeSettings
+from tests.cluster.conftest import MakeSettings
 
 ETCD = "registry.k8s.io/etcd:3.6.6-0"
 SLOW_S = 60
@@ -78,8 +77,7 @@ def test_layers_that_are_there_already_are_left_out(small: Callable[[str], Built
     whole, rest = io.BytesIO(), io.BytesIO()
     write_layout([image], whole)
     write_layout([image], rest, {image.layers[0].digest})
-    names = [set(tarfile.open(fileobj=io.BytesIO(out.getvalue())).getnames()) for out in (whole, rest)]
-    assert names[0] - names[1] == {f"blobs/sha256/{image.layers[0].digest}"}
+    assert members(whole) - members(rest) == {f"blobs/sha256/{image.layers[0].digest}"}
 
 
 def test_own_images_are_named_by_their_content(make_settings: MakeSettings, tmp_path: Path) -> None:
@@ -160,10 +158,19 @@ def push(engine: Engine, registry: str, image: Built) -> None:
     output(engine.command("rmi", name))
 
 
+def members(archive: io.BytesIO) -> set[str]:
+    """The names in a tar."""
+    archive.seek(0)
+    with tarfile.open(fileobj=archive) as tar:
+        return set(tar.getnames())
+
+
 def _serves(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection = HTTPConnection("127.0.0.1", port, timeout=5)
         connection.request("GET", "/v2/")
         return connection.getresponse().status == 200
     except OSError:
         return False
+    finally:
+        connection.close()

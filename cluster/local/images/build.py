@@ -116,10 +116,9 @@ def _certificates(settings: Settings) -> Layer:
     found = Path(CERTIFICATES)
     certificates = [Entry(CERTIFICATES, source=found)] if found.exists() else []
     entries = [
-        Entry("/etc", mode=0o755),
+        *_parents(CERTIFICATES),
         Entry("/etc/passwd", text="root:x:0:0:root:/:/\nnobody:x:65534:65534::/:/\n"),
         Entry("/etc/nsswitch.conf", text="hosts: files dns\n"),
-        *_parents(CERTIFICATES),
         *certificates,
         Entry("/tmp", mode=0o1777),  # noqa: S108 — the image's, not ours
     ]
