@@ -19,6 +19,7 @@ from operators.kit.kube import Manifest, Ref
 from operators.kit.kubernetes_api import KubernetesApi
 
 HANGS_S = 60.0
+COMMAND = [sys.executable, "-m", "operators.gitops"]
 
 
 class Checkout:
@@ -88,7 +89,7 @@ async def engine(installed: None, kubeconfig: Path, tmp_path: Path) -> AsyncIter
     environment = {**os.environ, "KUBECONFIG": str(kubeconfig), **{f"GITOPS_{k}": v for k, v in settings.items()}}
     log = tmp_path / "engine.log"
     with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "operators.gitops"], env=environment, stderr=output)
+        process = subprocess.Popen(COMMAND, env=environment, stderr=output)  # noqa: ASYNC220 - only started
     try:
         yield process.pid
         assert process.poll() is None, f"the engine has ended by itself:\n{log.read_text()[-4000:]}"
@@ -144,7 +145,7 @@ async def test_a_first_sync_a_push_drift_and_a_prune(
 
     async def is_synced() -> bool:
         now = await status(api)
-        return (
+        return bool(
             now.get("sync", {}).get("status") == "Synced"
             and now["health"]["status"] == "Healthy"
             and now["sync"]["revision"] == checkout.git("rev-parse", "HEAD")
@@ -177,3 +178,28 @@ async def test_a_first_sync_a_push_drift_and_a_prune(
     after = await api.get(Ref("argoproj.io", "Application", "argocd", "web", "v1alpha1"))
     assert before == after, "nothing has changed, so nothing is written"
     await api.delete(Ref("argoproj.io", "Application", "argocd", "web", "v1alpha1"))
+
+
+async def test_what_was_made_with_kubectl_apply_is_taken_over_with_its_fields(
+    engine: int, api: KubernetesApi, namespace: str, tmp_path: Path
+) -> None:
+    config: Manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "a", "namespace": namespace},
+        "data": {"value": "1", "old": "1"},
+    }
+    await api.create(config, field_manager="kubectl-client-side-apply")
+    checkout = Checkout(tmp_path / "repository")
+    checkout.commit(web__a_yaml=CONFIG.format(name="a", value="1"))
+    await api.create(application(checkout.url, namespace, "taken"))
+
+    async def is_taken_over() -> bool:
+        found = await api.get(Ref.of(config))
+        return found is not None and found["data"] == {"value": "1"}
+
+    await until(is_taken_over)
+    found = await api.get(Ref.of(config))
+    assert found is not None
+    assert {entry["manager"] for entry in found["metadata"]["managedFields"]} == {"argocd-controller"}
+    await api.delete(Ref("argoproj.io", "Application", "argocd", "taken", "v1alpha1"))

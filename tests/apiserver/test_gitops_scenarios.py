@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -25,6 +25,7 @@ from operators.kit.kubernetes_api import KubernetesApi
 from tests.support.upstream import Upstream
 
 HANGS_S = 90.0
+Found = TypeVar("Found")
 CHART = "apiVersion: v2\nname: chart\nversion: 1.0.0\n"
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: my-map{namespace}\ndata:\n  {data}\n"
 
@@ -81,11 +82,11 @@ class App:
         operation = {"initiatedBy": {"username": "test"}, "sync": {"prune": False}}
         await self.api.patch(self.ref, {"operation": operation})
 
-        async def ended() -> dict[str, Any] | None:
+        async def ended() -> dict[str, Any]:
             live = await self.api.get(self.ref) or {}
-            state = live.get("status", {}).get("operationState", {})
+            state: dict[str, Any] = live.get("status", {}).get("operationState", {})
             done = state.get("phase") in ("Succeeded", "Failed", "Error")
-            return state if done and "operation" not in live and state.get("startedAt") != before else None
+            return state if done and "operation" not in live and state.get("startedAt") != before else {}
 
         # startedAt has whole seconds: two syncs within one look alike.
         await asyncio.sleep(1.1)
@@ -97,10 +98,10 @@ class App:
     async def is_(self, sync: str, health: str | None = None) -> dict[str, Any]:
         """Wait until it is so; the status."""
 
-        async def so() -> dict[str, Any] | None:
+        async def so() -> dict[str, Any]:
             now = await self.status()
             right = now.get("sync", {}).get("status") == sync
-            return now if right and health in (None, now.get("health", {}).get("status")) else None
+            return now if right and health in (None, now.get("health", {}).get("status")) else {}
 
         return await until(so, self)
 
@@ -116,7 +117,7 @@ class App:
         return found and found.get("data", {})
 
 
-async def until(check: Callable[[], Awaitable[Any]], app: App) -> Any:
+async def until(check: Callable[[], Awaitable[Found]], app: App) -> Found:
     """Wait for a check to come true; the bound only tells that it hangs."""
     try:
         async with asyncio.timeout(HANGS_S):
@@ -147,7 +148,9 @@ async def app(api: KubernetesApi, namespace: str, kubeconfig: Path, tmp_path: Pa
     environment = {**os.environ, "KUBECONFIG": str(kubeconfig), **{f"GITOPS_{k}": v for k, v in settings.items()}}
     log = tmp_path / "engine.log"
     with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "operators.gitops"], env=environment, stderr=output)
+        process = subprocess.Popen(  # noqa: ASYNC220  # starting takes no time worth waiting for
+            [sys.executable, "-m", "operators.gitops"], env=environment, stderr=output
+        )
     served = App(api, namespace, Upstream(tmp_path))
     try:
         yield served

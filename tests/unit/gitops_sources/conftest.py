@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from operators.gitops.models import ApplicationSource
 from operators.gitops.render import Rendered, Renderer, RenderRequest
 from operators.gitops.render.helm_command import HelmLimits
 from operators.gitops.sources import GitSource, Repository
-
 from tests.support.upstream import Upstream
 
 from .git_server import GitServer
@@ -62,7 +61,7 @@ class Bench:
         )
 
     async def render_files(
-        self, files: dict[str, str | bytes | None], spec: dict[str, Any] | None = None, **request: Any
+        self, files: Mapping[str, str | bytes | None], spec: dict[str, Any] | None = None, **request: Any
     ) -> Rendered:
         self.upstream.commit(files)
         return await self.render(spec, **request)
