@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import os
 import signal
 import sys
@@ -172,6 +173,7 @@ def main() -> int:
     try:
         settings = Settings.from_environment()
         configure(settings.log_level)
+        logging.getLogger("kopf").setLevel(logging.WARNING)  # it tells of every event
         asyncio.run(run(settings))
     except (Blocked, ValueError) as error:
         sys.stderr.write(f"gitops-engine: {error}\n")

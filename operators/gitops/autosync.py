@@ -43,12 +43,11 @@ def decide(app: Application, seen: Seen, comparison: Comparison, now: datetime) 
     policy, target = app.spec.sync_policy, seen.target
     if policy is None or policy.automated is None or policy.automated.enabled is False or target is None:
         return Decision()
-    if target.blocked or seen.troubles or comparison.code != "OutOfSync":
+    differing = [entry for entry in target.objects if entry.differs]
+    has_work = comparison.code == "OutOfSync" and (differing or policy.automated.prune)
+    if target.blocked or seen.troubles or not has_work:
         return Decision()
     automated = policy.automated
-    differing = [entry for entry in target.objects if entry.differs]
-    if not differing and not automated.prune:
-        return Decision()
     if automated.prune and not pruning.wants_empty(app, target):
         return Decision(error=pruning.refuses_empty(target.revision))
     operation = _operation(app, automated, target)

@@ -46,7 +46,7 @@ def compare(app: Application, seen: Seen) -> Comparison:
 def _unread(app: Application, resources: list[ResourceStatus]) -> list[ResourceStatus]:
     """Return what was known of objects that could not be read now.
 
-    Forgetting them would end the watch of their kinds: they would never be pruned, and the look would pass for complete.
+    Forgetting them would end the watch of their kinds: they would never be pruned, and the look pass for complete.
     """
     known = {_identity(entry) for entry in resources}
     return [entry for entry in app.status.resources if _identity(entry) not in known]

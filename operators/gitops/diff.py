@@ -49,7 +49,8 @@ def is_as_desired(desired: Manifest, live: Manifest) -> bool:
     if fields is None or desired.get("apiVersion") != live.get("apiVersion"):
         return False
     wanted = {k: v for k, v in desired.items() if k not in ("apiVersion", "kind", "status")}
-    wanted["metadata"] = {k: v for k, v in (desired.get("metadata") or {}).items() if k not in _IDENTITY | _VOLATILE}
+    metadata = {k: v for k, v in (desired.get("metadata") or {}).items() if k not in _IDENTITY | _VOLATILE}
+    wanted = {**wanted, "metadata": metadata} if metadata else {k: v for k, v in wanted.items() if k != "metadata"}
     return _map_holds(wanted, live, fields)
 
 

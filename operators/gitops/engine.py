@@ -37,8 +37,9 @@ from .webhook import Push, url_key
 
 _ROUNDS = 25
 _TOUCHED, _EVENT, _UNTOUCHED = 0, 5, 20
-_UNTOUCHED_AFTER_S = 5.0
+_UNTOUCHED_AFTER_S = 20.0
 _RESYNC_S = 900.0
+_TROUBLED_S = 20.0
 log = get_logger("gitops")
 
 
@@ -115,7 +116,8 @@ class Engine:
         for name in sources.keys() - set(names):
             built = self._memo(name).built
             if built is not None:
-                self.queue.add(name, priority=_UNTOUCHED, after_s=_UNTOUCHED_AFTER_S)
+                spread_s = random.uniform(1, 2)  # noqa: S311 - spreads load
+                self.queue.add(name, priority=_UNTOUCHED, after_s=_UNTOUCHED_AFTER_S * spread_s)
 
     async def poll(self) -> None:
         """Look at all repositories now and then, until cancelled: webhooks can be lost."""
@@ -151,14 +153,13 @@ class Engine:
             except Invalid as error:
                 await self._refuse(manifest, error)
                 return None
-            decided = await self._round(app, manifest)
-            if decided is not None:
-                again = decided.requeue_after
-                return min(again.total_seconds(), _RESYNC_S) if again is not None else _RESYNC_S
+            again_s = await self._round(app, manifest)
+            if again_s is not None:
+                return again_s
         return 1.0
 
-    async def _round(self, app: Application, manifest: Manifest) -> Plan | None:
-        """Observe, plan and execute once; return the plan when no further round can add anything."""
+    async def _round(self, app: Application, manifest: Manifest) -> float | None:
+        """Observe, plan and execute once; return the seconds until the next look, None for another round at once."""
         memo = self._memo(app.name)
         await self._refresh(app)
         seen = await self._observer.observe(app, memo)
@@ -166,7 +167,7 @@ class Engine:
         self._tell(app, seen, decided)
         if not decided.steps:
             memo.outcomes.clear()
-            return decided
+            return _next_look(seen, decided)
         secrets = secret_values(entry.desired for entry in seen.target.objects) if seen.target else frozenset()
         services = self._services
         context = execute.Context(services.api, self.live, manifest, secrets, services.now, services.kill)
@@ -181,7 +182,7 @@ class Engine:
         if not done.published:
             await self._reread(manifest)
             raise Retry("the status could not be published", after_s=1.0)
-        return decided if _is_settled(decided, done) else None
+        return _next_look(seen, decided) if _is_settled(decided, done) else None
 
     async def _refresh(self, app: Application) -> None:
         """Answer the refresh annotation: fetch; `hard` forgets what was rendered and asks discovery anew."""
@@ -269,6 +270,12 @@ class Engine:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _next_look(seen: Seen, decided: Plan) -> float:
+    """Return the seconds until an Application is looked at again without being woken: soon where something is wrong."""
+    again_s = _TROUBLED_S if seen.troubles or not seen.complete else _RESYNC_S
+    return min(decided.requeue_after.total_seconds(), again_s) if decided.requeue_after is not None else again_s
 
 
 def _is_settled(decided: Plan, done: execute.Done) -> bool:

@@ -12,6 +12,7 @@ import math
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from operators.kit.kube import KubeApi, Manifest, Ref
@@ -34,6 +35,7 @@ class Live:
         self._by_application: dict[str, set[Ref]] = defaultdict(set)
         self._names: set[Ref] = set()
         self._namespaces: dict[str, Manifest] = {}
+        self._late: set[tuple[str, str]] = set()
         self._synced = asyncio.Event()
         self.watches = Watches(api, self._on_event, self._on_synced)
 
@@ -47,14 +49,15 @@ class Live:
         if len(wanted) > len(self._wanted):
             self._wanted = wanted
             self.watches.follow(wanted.values())
-        try:
+        # A kind that did not come in time once is not waited for again: its watch goes on trying by itself.
+        with suppress(TimeoutError):
             async with asyncio.timeout(_SYNC_TIMEOUT_S):
-                while self._unread(asked):
+                while set(self._unread(asked)) - self._late:
                     self._synced.clear()
                     await self._synced.wait()
-        except TimeoutError:
-            pass
-        return frozenset(self._unread(asked))
+        unread = frozenset(self._unread(asked))
+        self._late = (self._late - set(asked)) | unread
+        return unread
 
     def forget_kind(self, group: str, kind: str) -> None:
         """Stop watching a kind that the API server does not serve any more; its objects are gone with it."""

@@ -20,6 +20,7 @@ from .sources import GitSource, Repository, SourceError
 from .sources.credentials import LABEL, repository_for
 
 _SECRETS_TTL_S = 15.0
+_TRY_AGAIN_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Origin(Protocol):
         """Fetch; a failure is kept and raised by `resolve` until a later fetch succeeds."""
 
     async def resolve(self, repo_url: str, target_revision: str, *, allow_stale: bool = False) -> str:
-        """Return the commit of a revision, from the mirror (fetched first where there is none)."""
+        """Return the commit of a revision, from the mirror; fetches where there is none, or after a failure."""
 
     async def render(self, app: Application, source: ApplicationSource, revision: str, has: Capabilities) -> Rendered:
         """Render a source at a commit."""
@@ -54,7 +55,7 @@ class GitOrigin:
         self._git = git
         self._renderer = renderer
         self._namespace = namespace
-        self._problems: dict[str, SourceError] = {}
+        self._problems: dict[str, tuple[float, SourceError]] = {}
         self._fetched: set[str] = set()
         self._repositories: dict[str, tuple[float, Repository]] = {}
 
@@ -63,7 +64,7 @@ class GitOrigin:
         try:
             await self._git.fetch(await self._repository(repo_url))
         except SourceError as error:
-            self._problems[repo_url] = error
+            self._problems[repo_url] = (asyncio.get_running_loop().time(), error)
             self._repositories.pop(repo_url, None)  # the next try reads the credentials anew
             raise
         self._problems.pop(repo_url, None)
@@ -71,10 +72,12 @@ class GitOrigin:
 
     async def resolve(self, repo_url: str, target_revision: str, *, allow_stale: bool = False) -> str:
         """As in Origin."""
-        if repo_url not in self._fetched and repo_url not in self._problems:
+        failed_at, problem = self._problems.get(repo_url, (0.0, None))
+        may_try = problem is None or asyncio.get_running_loop().time() - failed_at > _TRY_AGAIN_S
+        if may_try and (problem is not None or repo_url not in self._fetched) and not allow_stale:
             await self.refresh(repo_url)
-        if repo_url in self._problems and not allow_stale:
-            raise self._problems[repo_url]
+        elif problem is not None and not allow_stale:
+            raise problem
         return await self._git.resolve(await self._repository(repo_url), target_revision)
 
     async def render(self, app: Application, source: ApplicationSource, revision: str, has: Capabilities) -> Rendered:

@@ -19,6 +19,7 @@ from operators.kit.kube import Manifest, Ref
 from operators.kit.kubernetes_api import KubernetesApi
 
 HANGS_S = 60.0
+COMMAND = [sys.executable, "-m", "operators.gitops"]
 
 
 class Checkout:
@@ -88,7 +89,7 @@ async def engine(installed: None, kubeconfig: Path, tmp_path: Path) -> AsyncIter
     environment = {**os.environ, "KUBECONFIG": str(kubeconfig), **{f"GITOPS_{k}": v for k, v in settings.items()}}
     log = tmp_path / "engine.log"
     with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "operators.gitops"], env=environment, stderr=output)
+        process = subprocess.Popen(COMMAND, env=environment, stderr=output)  # noqa: ASYNC220 - only started
     try:
         yield process.pid
         assert process.poll() is None, f"the engine has ended by itself:\n{log.read_text()[-4000:]}"
@@ -144,7 +145,7 @@ async def test_a_first_sync_a_push_drift_and_a_prune(
 
     async def is_synced() -> bool:
         now = await status(api)
-        return (
+        return bool(
             now.get("sync", {}).get("status") == "Synced"
             and now["health"]["status"] == "Healthy"
             and now["sync"]["revision"] == checkout.git("rev-parse", "HEAD")

@@ -191,7 +191,8 @@ class World:
 
     def status(self, name: str = "web") -> dict[str, Any]:
         """Its status."""
-        return self.app(name).get("status", {})
+        found: dict[str, Any] = self.app(name).get("status", {})
+        return found
 
     def conditions(self, name: str = "web") -> dict[str, str]:
         """Its conditions' messages by type."""

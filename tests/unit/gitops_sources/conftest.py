@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,64 +12,12 @@ from operators.gitops.models import ApplicationSource
 from operators.gitops.render import Rendered, Renderer, RenderRequest
 from operators.gitops.render.helm_command import HelmLimits
 from operators.gitops.sources import GitSource, Repository
+from tests.support.upstream import Upstream
 
 from .git_server import GitServer
 
-GIT_ENVIRONMENT = {
-    "PATH": os.environ["PATH"],
-    "HOME": "/nonexistent",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_AUTHOR_NAME": "A",
-    "GIT_AUTHOR_EMAIL": "a@example.com",
-    "GIT_COMMITTER_NAME": "A",
-    "GIT_COMMITTER_EMAIL": "a@example.com",
-}
 CHART = "apiVersion: v2\nname: {name}\nversion: 0.1.0\n"
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: my-map}\ndata: {foo: {{ .Values.foo | quote }}}\n"
-
-
-class Upstream:
-    """A bare repository and a working tree that pushes to it."""
-
-    def __init__(self, root: Path, name: str = "platform") -> None:
-        self.bare = root / f"{name}.git"
-        self.tree = root / f"{name}-work"
-        self.git("init", "-q", "--bare", "-b", "main", str(self.bare), cwd=root)
-        self.git("init", "-q", "-b", "main", str(self.tree), cwd=root)
-        self.git("remote", "add", "origin", str(self.bare))
-
-    def git(self, *arguments: str, cwd: Path | None = None) -> str:
-        done = subprocess.run(
-            ["git", *arguments], cwd=cwd or self.tree, env=GIT_ENVIRONMENT, check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
-
-    def commit(self, files: dict[str, str | bytes | None], message: str = "change") -> str:
-        """Write (or with None remove) files, commit, push; the commit's id."""
-        for path, content in files.items():
-            file = self.tree / path
-            if content is None:
-                file.unlink()
-                continue
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content.encode() if isinstance(content, str) else content)
-        return self.push(message)
-
-    def link(self, path: str, target: str) -> None:
-        file = self.tree / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.symlink_to(target)
-
-    def push(self, message: str = "change") -> str:
-        self.git("add", "-A")
-        self.git("commit", "-q", "--allow-empty", "-m", message)
-        self.git("push", "-q", "--force", "origin", "HEAD")
-        return self.git("rev-parse", "HEAD")
-
-    @property
-    def url(self) -> str:
-        return f"file://{self.bare}"
 
 
 @pytest.fixture
@@ -115,7 +61,7 @@ class Bench:
         )
 
     async def render_files(
-        self, files: dict[str, str | bytes | None], spec: dict[str, Any] | None = None, **request: Any
+        self, files: Mapping[str, str | bytes | None], spec: dict[str, Any] | None = None, **request: Any
     ) -> Rendered:
         self.upstream.commit(files)
         return await self.render(spec, **request)

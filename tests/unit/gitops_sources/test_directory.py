@@ -64,15 +64,45 @@ async def test_an_explicit_directory_beats_a_chart(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("files", "words", "file", "line"),
     [
-        pytest.param({"x.yaml": config_map("a") + "---\n" + config_map("b") + "data: [\n"}, "x.yaml", "app/x.yaml", 9, id="invalid YAML"),
-        pytest.param({"x.yaml": "\n\napiVersion: v1\nknd: Pod\nmetadata: {name: a}\n"}, "no kind", "app/x.yaml", 3, id="a misspelt kind is no stranger's file"),
+        pytest.param(
+            {"x.yaml": config_map("a") + "---\n" + config_map("b") + "data: [\n"},
+            "x.yaml",
+            "app/x.yaml",
+            9,
+            id="invalid YAML",
+        ),
+        pytest.param(
+            {"x.yaml": "\n\napiVersion: v1\nknd: Pod\nmetadata: {name: a}\n"},
+            "no kind",
+            "app/x.yaml",
+            3,
+            id="a misspelt kind is no stranger's file",
+        ),
         pytest.param({"x.yaml": config_map("a") + "---\n- 1\n"}, "a list is not", "app/x.yaml", 5, id="not an object"),
-        pytest.param({"x.yaml": config_map("a") + "---\n" + config_map("").replace("name: ", "nam: a")}, "no metadata.name", "app/x.yaml", 5, id="no name"),
-        pytest.param({"x.json": '{"apiVersion": "v1", "kind": "Pod",\n"metadata": {]}'}, "x.json", "app/x.json", 2, id="invalid JSON"),
+        pytest.param(
+            {"x.yaml": config_map("a") + "---\n" + config_map("").replace("name: ", "nam: a")},
+            "no metadata.name",
+            "app/x.yaml",
+            5,
+            id="no name",
+        ),
+        pytest.param(
+            {"x.json": '{"apiVersion": "v1", "kind": "Pod",\n"metadata": {]}'},
+            "x.json",
+            "app/x.json",
+            2,
+            id="invalid JSON",
+        ),
         pytest.param({"x.yaml": b"apiVersion: v1\nkind: \xff\n"}, "not UTF-8", "app/x.yaml", 2, id="not UTF-8"),
-        pytest.param({"kustomization.yaml": "resources: []\n"}, "Kustomize is not served", "app/kustomization.yaml", 0, id="Kustomize"),
+        pytest.param(
+            {"kustomization.yaml": "resources: []\n"},
+            "Kustomize is not served",
+            "app/kustomization.yaml",
+            0,
+            id="Kustomize",
+        ),
     ],
-)  # fmt: skip
+)
 async def test_what_is_wrong_has_its_place(
     bench: Bench, files: dict[str, Any], words: str, file: str, line: int
 ) -> None:

@@ -79,7 +79,8 @@ def test_json_errors_have_their_line() -> None:
     [
         ("*.yaml", "a.yaml", False, True), ("*.yaml", "d/a.yaml", False, False), ("*.yaml", "d/a.yaml", True, True),
         ("**/*.yaml", "a.yaml", False, True), ("**/*.yaml", "d/e/a.yaml", False, True), ("d/**", "d/e/a", False, True),
-        ("{a,b}.yaml", "b.yaml", False, True), ("{*.yml,d/*}", "d/x", True, True), ("{a,b}.yaml", "c.yaml", True, False),
+        ("{a,b}.yaml", "b.yaml", False, True), ("{*.yml,d/*}", "d/x", True, True),
+        ("{a,b}.yaml", "c.yaml", True, False),
         ("[!a].yaml", "b.yaml", False, True), ("[a-c].yaml", "b.yaml", False, True), ("?.yaml", "/.yaml", False, False),
         ("a+b.yaml", "a+b.yaml", False, True), ("a.yaml", "axyaml", False, False), ("x}", "x}", False, True),
     ],

@@ -13,8 +13,8 @@ import pytest
 from operators.gitops.sources import EVERY_COMMIT, GitSource, Repository, SourceError
 from operators.gitops.sources.objects import Damaged
 from operators.gitops.sources.repository import canonical_url, scrub_url
+from tests.support.upstream import Upstream
 
-from .conftest import Upstream
 from .git_server import GitServer
 
 
@@ -51,11 +51,11 @@ async def test_names_resolve_to_commits(source: GitSource, upstream: Upstream, r
     ],
 )
 async def test_what_is_no_revision_is_refused(
-    source: GitSource, upstream: Upstream, repository: Repository, target: str, condition: str, words: str
+    source: GitSource, upstream: Upstream, target: str, condition: str, words: str
 ) -> None:
     upstream.commit({"a": "1"})
     with pytest.raises(SourceError, match=words) as caught:
-        await source.resolve(repository, target)
+        await source.resolve(Repository(upstream.url), target)
     assert caught.value.condition == condition
 
 
@@ -125,9 +125,9 @@ async def test_credentials_are_sent_and_never_shown(
             Repository(url, username="amx", password="wr0ng-pass"),
             Repository(url.replace("//", "//x:wr0ng-pass@")),
         ):
-            with pytest.raises(SourceError, match="access denied|asks for credentials") as caught:
+            with pytest.raises(SourceError, match=r"access denied|asks for credentials") as caught:
                 await source.remote_head(bad, "main")
-            assert "wr0ng-pass" not in str(caught.value) + repr(bad).replace(bad.url, "")
+            assert "wr0ng-pass" not in str(caught.value) + repr(bad)
         with pytest.raises(SourceError, match="asks for credentials") as caught:
             await source.remote_head(Repository(url), "main")
         assert "s3cr3t-pass" not in repr(good)
@@ -138,9 +138,20 @@ async def test_credentials_are_sent_and_never_shown(
 
 @pytest.mark.parametrize(
     "url",
-    ["ext::sh -c id", "file:///etc", "-oProxyCommand=id", "git://example.com/x", "/srv/x.git", "fd::3", "ssh://-oX/y",
-     "a b", "https://ok.example.com/x\n", "transport::address", ""],
-)  # fmt: skip
+    [
+        "ext::sh -c id",
+        "file:///etc",
+        "-oProxyCommand=id",
+        "git://example.com/x",
+        "/srv/x.git",
+        "fd::3",
+        "ssh://-oX/y",
+        "a b",
+        "https://ok.example.com/x\n",
+        "transport::address",
+        "",
+    ],
+)
 async def test_other_protocols_are_refused(tmp_path: Path, url: str) -> None:
     source = GitSource(tmp_path / "m")
     with pytest.raises(SourceError) as caught:
@@ -150,7 +161,7 @@ async def test_other_protocols_are_refused(tmp_path: Path, url: str) -> None:
 
 
 async def test_a_remote_out_of_reach_may_come_back(source: GitSource) -> None:
-    with pytest.raises(SourceError, match="(?i)connection refused|failed to connect") as caught:
+    with pytest.raises(SourceError, match=r"(?i)connection refused|failed to connect") as caught:
         await source.fetch(Repository("http://127.0.0.1:9/x.git"))
     assert caught.value.transient
     with pytest.raises(SourceError):
@@ -192,15 +203,7 @@ async def test_fetches_at_once_are_shared(source: GitSource, upstream: Upstream,
     assert await source.resolve(repository, "main") == commit
 
 
-@pytest.mark.parametrize("damage", ["objects", "object", "refs", "lock", "empty", "head"])
-async def test_a_damaged_mirror_gets_well(
-    tmp_path: Path, upstream: Upstream, repository: Repository, damage: str
-) -> None:
-    upstream.commit({"a": "1", "d/b": "1"})
-    source = GitSource(tmp_path / "mirrors", allow_file=True)
-    await source.fetch(repository)
-    await source.close()
-    mirror = next((tmp_path / "mirrors").glob("*.git"))
+def _damage(mirror: Path, damage: str) -> None:
     objects = [p for p in (mirror / "objects").rglob("*") if p.is_file()]
     match damage:
         case "objects":
@@ -219,6 +222,18 @@ async def test_a_damaged_mirror_gets_well(
                 path.unlink() if path.is_file() else path.rmdir()
         case "head":
             (mirror / "HEAD").unlink()
+
+
+@pytest.mark.parametrize("damage", ["objects", "object", "refs", "lock", "empty", "head"])
+async def test_a_damaged_mirror_gets_well(
+    tmp_path: Path, upstream: Upstream, repository: Repository, damage: str
+) -> None:
+    upstream.commit({"a": "1", "d/b": "1"})
+    source = GitSource(tmp_path / "mirrors", allow_file=True)
+    await source.fetch(repository)
+    await source.close()
+    mirror = next((tmp_path / "mirrors").glob("*.git"))
+    _damage(mirror, damage)
     commit = upstream.commit({"a": "2"})
     again = GitSource(tmp_path / "mirrors", allow_file=True)
     await again.fetch(repository)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import tarfile
 from typing import Any
@@ -281,8 +282,6 @@ async def test_equal_content_is_rendered_once(bench: Bench) -> None:
 
 
 async def test_equal_requests_at_once_share_one_rendering(bench: Bench) -> None:
-    import asyncio
-
     await bench.render_files(chart())
     bench.renderer._cache._packed.clear()
     both = await asyncio.gather(bench.render(), bench.render())

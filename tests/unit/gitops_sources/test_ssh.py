@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from operators.gitops.sources import GitSource, Repository, SourceError
-
-from .conftest import Upstream
+from tests.support.upstream import Upstream
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin")
 CONFIG = """\
@@ -88,16 +87,17 @@ async def test_a_known_host_is_fetched_from(tmp_path: Path, ssh: SshServer, upst
 
 
 @pytest.mark.parametrize(
-    ("key", "known", "words"),
+    ("keys", "words"),
     [
-        pytest.param("user_key", "", ["argocd-ssh-known-hosts-cm", "not known"], id="an unknown host"),
-        pytest.param("user_key", "wrong_known_hosts", ["differs from the known one"], id="a host with another key"),
-        pytest.param("stranger_key", "known_hosts", ["sshPrivateKey"], id="a key that is not let in"),
+        pytest.param(("user_key", ""), ["argocd-ssh-known-hosts-cm", "not known"], id="an unknown host"),
+        pytest.param(("user_key", "wrong_known_hosts"), ["differs from the known one"], id="a host with another key"),
+        pytest.param(("stranger_key", "known_hosts"), ["sshPrivateKey"], id="a key that is not let in"),
     ],
 )
 async def test_what_is_not_right_is_refused(
-    tmp_path: Path, ssh: SshServer, upstream: Upstream, key: str, known: str, words: list[str]
+    tmp_path: Path, ssh: SshServer, upstream: Upstream, keys: tuple[str, str], words: list[str]
 ) -> None:
+    key, known = keys
     upstream.commit({"a": "1"})
     source = GitSource(tmp_path / "mirrors")
     repository = remote(ssh, upstream, key=getattr(ssh, key), known_hosts=getattr(ssh, known) if known else "")

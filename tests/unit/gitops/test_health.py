@@ -1,0 +1,193 @@
+"""When an object is healthy: one row per thing a user can see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from operators.gitops.health import health_of, of_application
+
+SEEN = {"observedGeneration": 2}
+
+
+def thing(kind: str, status: Any = None, spec: Any = None, **metadata: Any) -> dict[str, Any]:
+    group_kind = {
+        "Deployment": "apps/v1",
+        "StatefulSet": "apps/v1",
+        "DaemonSet": "apps/v1",
+        "ReplicaSet": "apps/v1",
+        "Job": "batch/v1",
+        "CronJob": "batch/v1",
+        "Ingress": "networking.k8s.io/v1",
+        "HorizontalPodAutoscaler": "autoscaling/v2",
+        "APIService": "apiregistration.k8s.io/v1",
+        "CustomResourceDefinition": "apiextensions.k8s.io/v1",
+        "Application": "argoproj.io/v1alpha1",
+        "Gateway": "gateway.networking.k8s.io/v1",
+        "HTTPRoute": "gateway.networking.k8s.io/v1",
+        "Canary": "automatrix.dev/v1alpha1",
+    }
+    made: dict[str, Any] = {"apiVersion": group_kind.get(kind, "v1"), "kind": kind}
+    made["metadata"] = {"name": "x", "generation": 2, **metadata}
+    if spec is not None:
+        made["spec"] = spec
+    if status is not None:
+        made["status"] = status
+    return made
+
+
+def says(type_: str, status: str = "True", **more: Any) -> dict[str, Any]:
+    return {"conditions": [{"type": type_, "status": status, **more}]}
+
+
+ROLLED = {**SEEN, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2, "readyReplicas": 2}
+STATEFUL = {**ROLLED, "updateRevision": "b", "currentRevision": "b"}
+DAEMONS = {**SEEN, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 2}
+
+
+@pytest.mark.parametrize(
+    ("live", "want"),
+    [
+        (thing("ConfigMap"), None),
+        (thing("ConfigMap", deletionTimestamp="2026-01-01T00:00:00Z"), "Progressing"),
+        (thing("Deployment", ROLLED, {"replicas": 2}), "Healthy"),
+        (thing("Deployment", {**ROLLED, "observedGeneration": 1}, {"replicas": 2}), "Progressing"),
+        (thing("Deployment", {**ROLLED, "updatedReplicas": 1}, {"replicas": 2}), "Progressing"),
+        (thing("Deployment", {**ROLLED, "replicas": 3}, {"replicas": 2}), "Progressing"),
+        (thing("Deployment", {**ROLLED, "availableReplicas": 1}, {"replicas": 2}), "Progressing"),
+        (
+            thing("Deployment", {**ROLLED, **says("Progressing", "False", reason="ProgressDeadlineExceeded")}, {}),
+            "Degraded",
+        ),
+        (thing("Deployment", ROLLED, {"replicas": 2, "paused": True}), "Suspended"),
+        (thing("Deployment", SEEN, {"replicas": 0}), "Healthy"),
+        (thing("StatefulSet", STATEFUL, {"replicas": 2}), "Healthy"),
+        (thing("StatefulSet", {**STATEFUL, "readyReplicas": 1}, {"replicas": 2}), "Progressing"),
+        (thing("StatefulSet", {**STATEFUL, "currentRevision": "a"}, {"replicas": 2}), "Progressing"),
+        (
+            thing(
+                "StatefulSet",
+                {**STATEFUL, "currentRevision": "a"},
+                {"replicas": 2, "updateStrategy": {"type": "OnDelete"}},
+            ),
+            "Healthy",
+        ),
+        (thing("DaemonSet", DAEMONS), "Healthy"),
+        (thing("DaemonSet", {**DAEMONS, "numberAvailable": 1}), "Progressing"),
+        (thing("DaemonSet", {**DAEMONS, "updatedNumberScheduled": 1}), "Progressing"),
+        (thing("ReplicaSet", {**SEEN, "availableReplicas": 1}, {"replicas": 1}), "Healthy"),
+        (thing("ReplicaSet", {**SEEN, **says("ReplicaFailure", message="quota")}, {"replicas": 1}), "Degraded"),
+        (thing("Pod", {"phase": "Running", **says("Ready")}), "Healthy"),
+        (thing("Pod", {"phase": "Running"}), "Progressing"),
+        (thing("Pod", {"phase": "Pending"}), "Progressing"),
+        (
+            thing(
+                "Pod",
+                {
+                    "phase": "Pending",
+                    "containerStatuses": [{"name": "a", "state": {"waiting": {"reason": "ImagePullBackOff"}}}],
+                },
+            ),
+            "Degraded",
+        ),
+        (
+            thing(
+                "Pod",
+                {
+                    "phase": "Running",
+                    "containerStatuses": [{"name": "a", "lastState": {"terminated": {"exitCode": 1}}}],
+                },
+            ),
+            "Degraded",
+        ),
+        (thing("Pod", {"phase": "Succeeded"}), "Healthy"),
+        (thing("Pod", {"phase": "Failed"}), "Degraded"),
+        (thing("Job", says("Complete")), "Healthy"),
+        (thing("Job", says("Failed", message="back-off")), "Degraded"),
+        (thing("Job", says("Suspended")), "Suspended"),
+        (thing("Job", {}), "Progressing"),
+        (thing("CronJob", None, {"suspend": True}), "Suspended"),
+        (thing("CronJob", None, {}), "Healthy"),
+        (thing("PersistentVolumeClaim", {"phase": "Bound"}), "Healthy"),
+        (thing("PersistentVolumeClaim", {"phase": "Pending"}), "Progressing"),
+        (thing("PersistentVolumeClaim", {"phase": "Lost"}), "Degraded"),
+        (thing("Service", {}, {"type": "ClusterIP"}), "Healthy"),
+        (thing("Service", {}, {"type": "LoadBalancer"}), "Progressing"),
+        (thing("Service", {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}]}}, {"type": "LoadBalancer"}), "Healthy"),
+        (thing("Ingress", {}), "Progressing"),
+        (thing("Ingress", {"loadBalancer": {"ingress": [{"hostname": "x"}]}}), "Healthy"),
+        (thing("HorizontalPodAutoscaler", says("AbleToScale")), "Healthy"),
+        (
+            thing("HorizontalPodAutoscaler", says("ScalingActive", "False", reason="FailedGetResourceMetric")),
+            "Degraded",
+        ),
+        (thing("HorizontalPodAutoscaler", {}), "Progressing"),
+        (thing("APIService", says("Available")), "Healthy"),
+        (thing("APIService", says("Available", "False", message="no endpoints")), "Progressing"),
+        (thing("CustomResourceDefinition", says("Established")), "Healthy"),
+        (thing("CustomResourceDefinition", {}), "Progressing"),
+        (thing("CustomResourceDefinition", says("NamesAccepted", "False")), "Degraded"),
+        (thing("Application", {"health": {"status": "Degraded"}}), "Degraded"),
+        (
+            thing("Application", {"health": {"status": "Healthy"}, "operationState": {"phase": "Running"}}),
+            "Progressing",
+        ),
+        (thing("Application", {}), "Progressing"),
+        (
+            thing(
+                "Gateway",
+                {"conditions": [{"type": "Accepted", "status": "True"}, {"type": "Programmed", "status": "True"}]},
+            ),
+            "Healthy",
+        ),
+        (thing("Gateway", says("Accepted", "False", reason="Invalid")), "Degraded"),
+        (thing("Gateway", {}), "Progressing"),
+        (thing("HTTPRoute", {"parents": []}, {"parentRefs": [{"name": "web"}]}), "Progressing"),
+        (
+            thing(
+                "HTTPRoute",
+                {
+                    "parents": [
+                        {
+                            "conditions": [
+                                {"type": "Accepted", "status": "True"},
+                                {"type": "ResolvedRefs", "status": "False"},
+                            ]
+                        }
+                    ]
+                },
+                {"parentRefs": [{"name": "web"}]},
+            ),
+            "Degraded",
+        ),
+        (
+            thing(
+                "HTTPRoute",
+                {"parents": [{"conditions": [{"type": "Accepted", "status": "True", "observedGeneration": 1}]}]},
+                {"parentRefs": [{"name": "web"}]},
+            ),
+            "Progressing",
+        ),
+        (thing("Canary", {**SEEN, **says("Ready")}), "Healthy"),
+        (thing("Canary", {**SEEN, **says("Stalled", message="bad metric")}), "Degraded"),
+        (thing("Canary", {**SEEN, **says("Ready", "False")}), "Progressing"),
+        (thing("Canary", {"observedGeneration": 1, **says("Ready")}), "Progressing"),
+        (thing("Deployment", {"observedGeneration": "often"}), "Unknown"),
+    ],
+)
+def test_health(live: dict[str, Any], want: str | None) -> None:
+    found = health_of(live)
+    assert (found.status if found else None) == want
+    assert found is None or found.status == "Healthy" or found.message or live["kind"] in ("Job", "Application")
+
+
+def test_an_application_is_as_well_as_its_worst_object() -> None:
+    live = [thing("Deployment", ROLLED, {"replicas": 2}), thing("Ingress", {}), thing("ConfigMap")]
+    assert of_application([health_of(one) for one in live], live=3, wanted=3) == "Progressing"
+
+
+def test_missing_counts_only_when_nothing_is_live() -> None:
+    assert of_application([], live=0, wanted=2) == "Missing"
+    assert of_application([None], live=1, wanted=2) == "Healthy"
+    assert of_application([], live=0, wanted=0) == "Healthy"
