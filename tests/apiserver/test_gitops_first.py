@@ -178,3 +178,28 @@ async def test_a_first_sync_a_push_drift_and_a_prune(
     after = await api.get(Ref("argoproj.io", "Application", "argocd", "web", "v1alpha1"))
     assert before == after, "nothing has changed, so nothing is written"
     await api.delete(Ref("argoproj.io", "Application", "argocd", "web", "v1alpha1"))
+
+
+async def test_what_was_made_with_kubectl_apply_is_taken_over_with_its_fields(
+    engine: int, api: KubernetesApi, namespace: str, tmp_path: Path
+) -> None:
+    config: Manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "a", "namespace": namespace},
+        "data": {"value": "1", "old": "1"},
+    }
+    await api.create(config, field_manager="kubectl-client-side-apply")
+    checkout = Checkout(tmp_path / "repository")
+    checkout.commit(web__a_yaml=CONFIG.format(name="a", value="1"))
+    await api.create(application(checkout.url, namespace, "taken"))
+
+    async def is_taken_over() -> bool:
+        found = await api.get(Ref.of(config))
+        return found is not None and found["data"] == {"value": "1"}
+
+    await until(is_taken_over)
+    found = await api.get(Ref.of(config))
+    assert found is not None
+    assert {entry["manager"] for entry in found["metadata"]["managedFields"]} == {"argocd-controller"}
+    await api.delete(Ref("argoproj.io", "Application", "argocd", "taken", "v1alpha1"))
