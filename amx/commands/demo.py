@@ -40,6 +40,7 @@ def _summary(result: Result, settings: Settings) -> str:
     reasons = ", ".join(f"{count} times {reason}" for reason, count in requests.reasons.most_common(3))
     count = f"{requests.sent} requests were sent meanwhile, {requests.failed} failed"
     lines = ["", *(f"{'✓' if step.ok else '✗'} {step.name:<11} {step.says}" for step in result.steps)]
+    reasons += "".join(f", {step.failed_requests} during {step.name}" for step in result.steps if step.failed_requests)
     lines += [f"{'✗' if requests.failed else '✓'} {'requests':<11} {count}{f' ({reasons})' if reasons else ''}", ""]
     if not result.ok:
         return "\n".join([*lines, "The story did not go as told. What is wrong with the cluster: amx doctor"])

@@ -57,6 +57,8 @@ class Told:
     ok: bool
     seconds: float
     says: str
+    failed_requests: int = 0
+    """Requests that failed while it went on."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,13 @@ def perform(scene: Scene, story: Sequence[Step] = STORY) -> list[Told]:
     done = list[Told]()
     for number, step in enumerate(story, start=1):
         scene.narrator.chapter(number, step.title, step.explanation)
-        started = time.monotonic()
+        started, failed_before = time.monotonic(), scene.traffic.tally().failed
         try:
             says, ok = step.run(scene), True
         except (StepFailed, MachineError) as error:
             says, ok = str(error), False
-        done.append(Told(step.name, ok, round(time.monotonic() - started, 2), says))
+        failed = scene.traffic.tally().failed - failed_before
+        done.append(Told(step.name, ok, round(time.monotonic() - started, 2), says, failed))
         scene.narrator.done(says, ok=ok)
         if not ok:
             break

@@ -8,8 +8,10 @@ continues from Go's own build cache; a second process that wants the same progra
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import re
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +84,8 @@ PROGRAMS = {
     "kind": Program("kind", "sigs.k8s.io/kind"),
     "pause": Program("pause", "."),
     "runc-shim": Program("runc-shim", "."),
+    # What the tests pull from; no cluster needs it.
+    "registry": Program("registry", "github.com/google/go-containerregistry/cmd/registry"),
 }
 
 
@@ -96,6 +100,19 @@ def ensure(settings: Settings, names: Iterable[str], progress: Progress) -> dict
 def cached(settings: Settings, name: str) -> Path:
     """Where the program is once it has been built."""
     return settings.cache_dir / "binaries" / name / key(PROGRAMS[name]) / name
+
+
+def trim(settings: Settings) -> None:
+    """Remove Go's sources and build cache (14 GB) once all that a cluster needs is compiled, unless Go is at work."""
+    if not all(cached(settings, name).exists() for name in PROGRAMS if name != "registry"):
+        return
+    with (settings.cache_dir / "locks" / "go").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        for name in ("build", "mod"):
+            shutil.rmtree(settings.cache_dir / "go" / name, ignore_errors=True)
 
 
 def key(program: Program, recipes: Path = RECIPES) -> str:
@@ -113,7 +130,8 @@ def _ensure_one(settings: Settings, name: str, progress: Progress) -> Path:
     lock = settings.cache_dir / "locks" / f"{name}-{target.parent.name}"
     with locked(lock, lambda: progress.say(f"{name}: another process is building it, waiting")) as held:
         if not target.exists():
-            with progress.step(f"compile {name}") as step:
+            with progress.step(f"compile {name}") as step, lock.with_name("go").open("a") as compiling:
+                fcntl.flock(compiling, fcntl.LOCK_SH)
                 build(Build(PROGRAMS[name], target, settings.cache_dir, held), go(settings, progress), step)
     return target
 

@@ -130,6 +130,7 @@ def _start(runtime: Path | None) -> Engine:
     while time.monotonic() < deadline and process.poll() is None:
         owned = _owned()
         if owned:
+            process.returncode = 0  # it outlives this process: Python need not warn that nobody waits for it
             return owned
         time.sleep(0.2)
     process.terminate()

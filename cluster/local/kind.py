@@ -10,7 +10,7 @@ import ipaddress
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -110,21 +110,32 @@ def is_made(engine: Engine, found: list[Node]) -> bool:
     return True
 
 
-def create(settings: Settings, engine: Engine, kind: Path, config: dict[str, Any], image: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What a cluster is made with; kind holds on to the lock for as long as it runs."""
+
+    kind: Path
+    config: dict[str, Any]
+    image: str
+    lock: IO[str]
+
+
+def create(settings: Settings, engine: Engine, making: Making) -> None:
     """Make the cluster and its kubeconfig; raises CommandFailed, and leaves the failed nodes' logs beside it."""
     settings.cluster_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     owner_folder(settings).mkdir(exist_ok=True)
     path = settings.cluster_dir / "kind.yaml"
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    path.write_text(yaml.safe_dump(making.config, sort_keys=False))
     run(
         Command(
             [
-                *(kind, "create", "cluster", f"--name={settings.cluster_name}", f"--image={image}"),
+                *(making.kind, "create", "cluster", f"--name={settings.cluster_name}", f"--image={making.image}"),
                 *(f"--config={path}", f"--kubeconfig={settings.kubeconfig}", "--retain"),
             ],
             title="kind create cluster",
             env={**engine.env, "KIND_EXPERIMENTAL_DOCKER_NETWORK": network(settings.cluster_name)},
             log=settings.cluster_dir / "logs" / "kind-create.log",
+            keep=(making.lock,),
         )
     )
     (owner_folder(settings) / "addresses.json").write_text(

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cluster.local.commands import Command, run
 from cluster.local.kubectl import Kubectl
@@ -82,9 +82,19 @@ def installed(kubectl: Kubectl) -> dict[tuple[str, str], Installed]:
     return found
 
 
-def ensure(settings: Settings, kubectl: Kubectl, helm: Path, wanted: Sequence[Release], step: Step) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Helm:
+    """The program, the cluster it works on, and the lock it holds on to while it runs."""
+
+    settings: Settings
+    kubectl: Kubectl
+    program: Path
+    lock: IO[str]
+
+
+def ensure(helm: Helm, wanted: Sequence[Release], step: Step) -> list[str]:
     """Install or upgrade what differs, side by side; return the names of what was changed. Raises CommandFailed."""
-    present = installed(kubectl)
+    present = installed(helm.kubectl)
 
     started: dict[str, Future[str]] = {}
 
@@ -97,8 +107,8 @@ def ensure(settings: Settings, kubectl: Kubectl, helm: Path, wanted: Sequence[Re
             step.advance()
             return ""
         if known and known.status in PENDING:
-            forget(kubectl, known)
-        upgrade(settings, kubectl, helm, release, content)
+            forget(helm.kubectl, known)
+        upgrade(helm, release, content)
         step.advance()
         return release.name
 
@@ -114,21 +124,29 @@ def forget(kubectl: Kubectl, known: Installed) -> None:
     kubectl.run("delete", "secret", record, f"--namespace={known.namespace}", "--ignore-not-found")
 
 
-def upgrade(settings: Settings, kubectl: Kubectl, helm: Path, release: Release, content: str) -> None:
+def upgrade(helm: Helm, release: Release, content: str) -> None:
     """Run `helm upgrade --install` with the values in a file of the user's own: they may hold secrets."""
-    folder = settings.cluster_dir / "releases"
+    folder = helm.settings.cluster_dir / "releases"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     values = folder / f"{release.name}.json"
     values.write_text(json.dumps(release.values, indent=1))
     run(
         Command(
             [
-                *(helm, "upgrade", "--install", release.name, release.chart, f"--namespace={release.namespace}"),
+                *(
+                    helm.program,
+                    "upgrade",
+                    "--install",
+                    release.name,
+                    release.chart,
+                    f"--namespace={release.namespace}",
+                ),
                 *("--create-namespace", f"--values={values}", f"--labels={CONTENT}={content}", "--history-max=3"),
-                f"--kubeconfig={kubectl.kubeconfig}",
+                f"--kubeconfig={helm.kubectl.kubeconfig}",
             ],
             title=f"helm upgrade {release.name}",
-            log=settings.cluster_dir / "logs" / f"helm-{release.name}.log",
+            log=helm.settings.cluster_dir / "logs" / f"helm-{release.name}.log",
+            keep=(helm.lock,),
         )
     )
 

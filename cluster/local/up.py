@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import yaml
 
@@ -75,6 +76,8 @@ class Machine:
     kind: Path
     helm: Path
     kubectl: Kubectl
+    lock: IO[str]
+    """Handed to kind and Helm: should this process be killed, the next call waits for what they have begun."""
 
 
 def up(settings: Settings, workers: int | None = None, progress: Progress | None = None) -> Up:
@@ -83,8 +86,8 @@ def up(settings: Settings, workers: int | None = None, progress: Progress | None
     progress = progress or Progress()
     check(settings, workers)
     waiting = f"another amx works on cluster {settings.cluster_name}, waiting for it"
-    with locked(kind.lock_file(settings), lambda: progress.say(waiting)):
-        machine = prepare(settings, progress)
+    with locked(kind.lock_file(settings), lambda: progress.say(waiting)) as lock:
+        machine = prepare(settings, progress, lock)
         with ThreadPoolExecutor(max_workers=1) as pool:
             built = pool.submit(images.ensure, settings, OWN_IMAGES, progress)
             created = ensure_cluster(machine, workers)
@@ -125,12 +128,14 @@ def check(settings: Settings, workers: int | None) -> None:
     preflight.check(settings, workers or 0, running=running, cached=(settings.cache_dir / "images").is_dir())
 
 
-def prepare(settings: Settings, progress: Progress) -> Machine:
+def prepare(settings: Settings, progress: Progress, lock: IO[str]) -> Machine:
     """Have the engine and the host's programs."""
     found = engine.ensure(settings, progress)
     usage.hold(found)
     tools = hosttools.ensure(settings, ("kind", "kubectl", "helm"), progress)
-    return Machine(settings, progress, found, tools["kind"], tools["helm"], Kubectl.of(settings, tools["kubectl"]))
+    return Machine(
+        settings, progress, found, tools["kind"], tools["helm"], Kubectl.of(settings, tools["kubectl"]), lock
+    )
 
 
 def ensure_cluster(machine: Machine, workers: int | None) -> bool:
@@ -152,7 +157,7 @@ def ensure_cluster(machine: Machine, workers: int | None) -> bool:
     image = images.ensure(settings, ("node",), progress)["node"]
     with progress.step(f"create the cluster ({1 + (workers or 0)} nodes)"):
         config = kind.build_config(settings, workers or 0, images.kubelet_configuration(image))
-        kind.create(settings, machine.engine, machine.kind, config, image)
+        kind.create(settings, machine.engine, kind.Making(machine.kind, config, image, machine.lock))
     return True
 
 
@@ -179,7 +184,7 @@ def install(machine: Machine, platform: str, tags: dict[str, str]) -> list[str]:
         storage.ensure(kubectl, platform)
         credentials.ensure(settings, kubectl)
         step.advance()
-        return releases.ensure(settings, kubectl, machine.helm, wanted, step)
+        return releases.ensure(releases.Helm(settings, kubectl, machine.helm, machine.lock), wanted, step)
 
 
 def first_commit(machine: Machine, tags: dict[str, str]) -> bool:

@@ -103,8 +103,10 @@ class Entry:
         """Return the entry with one more stage; `elapsed_s` fills in where the stage names no seconds."""
         if self.settled:
             return self
-        if isinstance(stage, Rendered) and self.applied_s is not None and self.failed is None:
-            return self  # rendered anew while its health is awaited: the figures of the push stand
+        if isinstance(stage, Rendered) and self.failed is None:
+            is_repeated = self.rendered is not None and not stage.changed
+            if is_repeated or self.applied_s is not None:
+                return self  # looked at anew after it was applied: the figures of the push stand
         return replace(self, **{"waiting": "", **_reached(stage, elapsed_s)})
 
 
@@ -195,7 +197,8 @@ def entry_lines(entry: Entry) -> list[str]:
     if entry.failed:
         first, *more = entry.failed.message.splitlines() or [""]
         place = f"{entry.failed.file}:{entry.failed.line}" if entry.failed.line else entry.failed.file
-        steps.append(" ".join(["failed", *([f"{place}:"] if place else []), first]))
+        named = not place or first.startswith(f"{place}:")
+        steps.append(" ".join(["failed", *([] if named else [f"{place}:"]), first]))
         if entry.rendered is None:
             more.append("nothing was applied; the running version stays")
     head = f"{PREFIX}  {entry.application}  "

@@ -31,7 +31,7 @@ from tests.support.git_server import Checkout, GitServer
 
 CRDS = ROOT / "charts" / "platform" / "templates" / "crds"
 START_S = 60.0
-HANGS_S = 300.0
+HANGS_S = 120.0
 FIELD_MANAGER = "bench"
 
 
@@ -45,6 +45,8 @@ class Stage:
     engine: subprocess.Popen[bytes]
     marks: Path
     """Where the Git server's post-receive hook writes the time it begins at."""
+    log: Path
+    """What the engine writes."""
 
     @property
     def repo_url(self) -> str:
@@ -66,22 +68,31 @@ class Stage:
 
     async def wait_synced(self, names: list[str]) -> None:
         """Wait until all of them are as Git says."""
-        waiting = set(names)
+        try:
+            async with asyncio.timeout(HANGS_S):
+                await self._see_synced(set(names))
+        except TimeoutError:
+            raise RuntimeError(f"not synced after {HANGS_S:.0f} s: {await self._complaint()}") from None
+
+    async def _see_synced(self, waiting: set[str]) -> None:
         listed = await self.api.list("argoproj.io", "v1alpha1", "Application", namespace="argocd")
         waiting -= {one["metadata"]["name"] for one in listed.items if is_synced(one)}
-        async with asyncio.timeout(HANGS_S):
-            while waiting:
-                async for event in self.api.watch(
-                    "argoproj.io",
-                    "v1alpha1",
-                    "Application",
-                    namespace="argocd",
-                    resource_version=listed.resource_version,
-                ):
-                    if is_synced(event.object):
-                        waiting.discard(event.object["metadata"]["name"])
-                    if not waiting:
-                        return
+        version = listed.resource_version
+        while waiting:
+            async for event in self.api.watch(
+                "argoproj.io", "v1alpha1", "Application", namespace="argocd", resource_version=version
+            ):
+                version = event.object["metadata"]["resourceVersion"]
+                if event.type != "BOOKMARK" and is_synced(event.object):
+                    waiting.discard(event.object["metadata"]["name"])
+                if not waiting:
+                    return
+
+    async def _complaint(self) -> str:
+        """Quote the first Application that is not synced, and the engine's last words."""
+        listed = await self.api.list("argoproj.io", "v1alpha1", "Application", namespace="argocd")
+        status = next((one.get("status") for one in listed.items if not is_synced(one)), "all are by now")
+        return f"{status}\n{self.log.read_text(errors='replace')[-3000:]}"
 
 
 def is_synced(application: Manifest) -> bool:
@@ -106,7 +117,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
                 engine = start_engine(kubernetes.kubeconfig, git, folder)
                 try:
                     await asyncio.to_thread(wait_ready, engine, git.engine_port, folder / "engine.log")
-                    yield Stage(api, git, checkout, engine, marks)
+                    yield Stage(api, git, checkout, engine, marks, folder / "engine.log")
                 finally:
                     engine.send_signal(signal.SIGTERM)
                     engine.wait(30)

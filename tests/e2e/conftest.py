@@ -67,10 +67,12 @@ def settings_of_session() -> Settings:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
     settings = settings_of_session()
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     try:
-        result = up.up(settings, WORKERS, Progress())
+        with capture.global_and_fixture_disabled():  # the first time this takes long: its progress must be seen
+            result = up.up(settings, WORKERS, Progress())
         tools = hosttools.ensure(settings, ("kubectl",), Progress())
         found = engine.find()
         assert found is not None

@@ -50,7 +50,7 @@ def server(name: str, image: str, node: str) -> list[dict[str, Any]]:
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": {"name": name},
+            "metadata": {"name": f"{name}-service"},  # a pod knows its own name from its hosts file
             "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8000}]},
         },
     ]
@@ -58,7 +58,7 @@ def server(name: str, image: str, node: str) -> list[dict[str, Any]]:
 
 def fetches(kubectl: Kubectl, namespace: str, source: str, target: str) -> bool:
     """Whether a pod gets an answer from a Service, by its short name."""
-    script = f"import urllib.request as u; u.urlopen('http://{target}/', timeout=3); print('answered')"
+    script = f"import urllib.request as u; u.urlopen('http://{target}-service/', timeout=3); print('answered')"
     try:
         return "answered" in kubectl.run("exec", f"--namespace={namespace}", source, "--", "python3", "-c", script)
     except CommandFailed:

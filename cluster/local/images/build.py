@@ -81,13 +81,13 @@ def source_layer(settings: Settings, name: str, folders: Iterable[tuple[Path, st
             else:
                 place.mkdir(parents=True, exist_ok=True)
         _byte_compile(scratch)
-        return write_layer(tree(scratch, ""), target)
+        return _kept(settings, target, tree(scratch, ""))
 
 
 def _go_image(settings: Settings, name: str, recipe: GoImage, progress: Progress) -> Built:
     program = binaries.ensure(settings, [recipe.program], progress)[recipe.program]
     target = _layer_path(settings, recipe.program, _key(program.parent.name, repr(recipe)))
-    layer = read_layer(target) or write_layer([*_parents(recipe.path), Entry(recipe.path, program, mode=0o755)], target)
+    layer = _kept(settings, target, [*_parents(recipe.path), Entry(recipe.path, program, mode=0o755)])
     under = base_layers(settings, progress) if recipe.on_base else [_certificates(settings)]
     config = Config((recipe.path,), recipe.command, recipe.user, env={**PLAIN_ENV, **recipe.env})
     return Built(name, [*under, layer], config)
@@ -116,10 +116,9 @@ def _certificates(settings: Settings) -> Layer:
     found = Path(CERTIFICATES)
     certificates = [Entry(CERTIFICATES, source=found)] if found.exists() else []
     entries = [
-        Entry("/etc", mode=0o755),
+        *_parents(CERTIFICATES),
         Entry("/etc/passwd", text="root:x:0:0:root:/:/\nnobody:x:65534:65534::/:/\n"),
         Entry("/etc/nsswitch.conf", text="hosts: files dns\n"),
-        *_parents(CERTIFICATES),
         *certificates,
         Entry("/tmp", mode=0o1777),  # noqa: S108 — the image's, not ours
     ]
@@ -129,7 +128,13 @@ def _certificates(settings: Settings) -> Layer:
 def _small(settings: Settings, name: str, entries: list[Entry]) -> Layer:
     content = [(one.path, one.text, one.mode, one.source and one.source.read_text()) for one in entries]
     target = _layer_path(settings, name, _key(repr(content)))
-    return read_layer(target) or write_layer(entries, target)
+    return _kept(settings, target, entries)
+
+
+def _kept(settings: Settings, target: Path, entries: Iterable[Entry]) -> Layer:
+    """The layer from the cache, else written there; two at once write it once."""
+    with locked(settings.cache_dir / "locks" / target.name):
+        return read_layer(target) or write_layer(entries, target)
 
 
 def _parents(path: str) -> Iterator[Entry]:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,10 @@ def ensure(settings: Settings, engine: Engine, progress: Progress) -> str:
             with progress.step("load the node image from the cache"):
                 run(engine.command("load", "--quiet", "--input", saved, title="docker load"))
             return wanted
-        _make(_Making(settings, engine, progress, wanted, pulling))
+        make(Making(settings, engine, progress, wanted, pulling))
         with progress.step("keep the node image in the cache"):
             _save(engine, wanted, saved)
+        binaries.trim(settings)
     return wanted
 
 
@@ -83,15 +84,19 @@ def kubelet_configuration(node: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Making:
+class Making:
+    """One node image to make: under which name, whether by pulling, and with which images in it."""
+
     settings: Settings
     engine: Engine
     progress: Progress
     wanted: str
     pulling: bool
+    catalogue: Sequence[Image] = CATALOGUE
 
 
-def _make(making: _Making) -> None:
+def make(making: Making) -> None:
+    """Make the image in the engine's store. Raises MachineError."""
     settings, engine, progress = making.settings, making.engine, making.progress
     official = making.pulling and _pull(making, NODE)
     base = NODE
@@ -100,13 +105,13 @@ def _make(making: _Making) -> None:
         base = bare.name
         with progress.step("load the bare node image"):
             transfer.load(engine, [bare])
-    images = [image for image in CATALOGUE if not (official and image.in_node)]
+    images = [image for image in making.catalogue if not (official and image.in_node)]
     pulled = [image for image in images if making.pulling and _pull(making, image.name)]
     built = [build.build(settings, image, progress) for image in images if image not in pulled]
     if not official:
         built.append(own.pod_network(settings, progress))
     built.append(own.common(settings, progress))
-    with progress.step(f"put {len(images)} images into the node image"), _seeding(engine, base) as seed:
+    with progress.step(f"put {len(images)} images into the node image"), seeding(engine, base) as seed:
         importing = engine.command(
             "exec", "--interactive", seed, *transfer.IMPORT, title="import images into the node image"
         )
@@ -123,7 +128,7 @@ def _make(making: _Making) -> None:
         output(engine.command("rmi", "--no-prune", base))
 
 
-def _pull(making: _Making, name: str) -> bool:
+def _pull(making: Making, name: str) -> bool:
     with making.progress.step(f"pull {name}"):
         return transfer.pull(making.settings, making.engine, name)
 
@@ -178,7 +183,7 @@ def _runc(settings: Settings, progress: Progress) -> Path:
 
 
 @contextlib.contextmanager
-def _seeding(engine: Engine, base: str) -> Iterator[str]:
+def seeding(engine: Engine, base: str) -> Iterator[str]:
     """A container of the node image in which nothing runs but containerd; removed afterwards."""
     name = f"amx-seed-{hashlib.sha256(base.encode()).hexdigest()[:12]}"
     remove = engine.command("rm", "--force", "--volumes", name)

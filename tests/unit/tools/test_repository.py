@@ -85,3 +85,9 @@ def test_continuous_integration_runs_what_a_person_runs() -> None:
     commands = [line for line in script.splitlines() if line and not line.startswith(("#", "set ", "cd "))]
     assert commands == ["exec make test"]
     assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_every_decision_stands_in_the_index() -> None:
+    folder = ROOT / "docs/decisions"
+    records = {path.name for path in folder.glob("[0-9]*.md")}
+    assert records == set(re.findall(r"\]\(([0-9][^)]+\.md)\)", (folder / "README.md").read_text()))
