@@ -36,7 +36,7 @@ def down(settings: Settings, progress: Progress | None = None) -> Down:
     progress = progress or Progress()
     waiting = f"another amx works on cluster {settings.cluster_name}, waiting for it"
     with locked(kind.lock_file(settings), lambda: progress.say(waiting)):
-        present = engine.find()
+        present = engine.find() or revive(settings, progress)
         nodes = remove(settings, present, progress) if present else ()
         stopped = bool(present and usage.is_sole(present) and is_idle(present))
         if stopped:
@@ -44,6 +44,15 @@ def down(settings: Settings, progress: Progress | None = None) -> Down:
                 engine.stop()
         shutil.rmtree(settings.cluster_dir, ignore_errors=True)
     return Down(settings.cluster_name, nodes, stopped)
+
+
+def revive(settings: Settings, progress: Progress) -> Engine | None:
+    """Start the stopped engine that holds this checkout's nodes; None when there is nothing to remove."""
+    if not kind.owner_folder(settings).exists():
+        return None
+    if not engine.DATA.exists():
+        raise MachineError("no container engine answers, and the nodes are in one", "start it, then: amx down")
+    return engine.ensure(settings, progress)
 
 
 def remove(settings: Settings, present: Engine, progress: Progress) -> tuple[str, ...]:

@@ -66,6 +66,8 @@ def status(settings: Settings, progress: Progress | None = None) -> Status:
     found = kind.nodes(present, settings.cluster_name) if present else []
     kind.check_owner(settings, found)
     stopped = tuple(NodeStatus(node.name, node.role, node.running, ready=False) for node in found)
+    if present is None and kind.owner_folder(settings).exists():  # the engine that holds it is stopped
+        return Status(settings.cluster_name, exists=True, answers=False)
     if not found or not all(node.running for node in found) or not settings.kubeconfig.is_file():
         return Status(settings.cluster_name, bool(found), answers=False, nodes=stopped)
     tools = hosttools.ensure(settings, ("kubectl",), progress or Progress())

@@ -170,7 +170,7 @@ def test_the_doctor_finds_nothing_and_then_names_what_is_broken_with_the_command
     def problems() -> dict[str, str]:
         return {check.name: check.command for check in doctor(cluster.settings) if not check.ok}
 
-    assert problems() == {}
+    eventually(lambda: problems() == {}, "all is well", 120)
     kubectl.run("scale", "--namespace=kube-system", "deployment", "coredns", "--replicas=0")
     dns = {f"{node}: DNS" for node in cluster.nodes}
     eventually(lambda: dns <= problems().keys(), "the doctor misses DNS on every node")
