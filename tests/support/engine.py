@@ -28,7 +28,7 @@ from tests.support.git_server import GitServer, free_port
 START_S = 90.0
 PRCTL = ctypes.CDLL(None).prctl
 PR_SET_PDEATHSIG = 1
-HANGS_S = 120.0
+HANGS_S = 60.0
 """Nothing takes nearly as long; a test that waits for more hangs."""
 
 

@@ -7,6 +7,7 @@ The engine reaches the API server through a proxy that can be told to fail and t
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 import signal
@@ -118,9 +119,13 @@ class Stage:
 
     async def until_synced(self, name: str, revision: str = "") -> Manifest:
         """Wait until an Application is as Git says, and healthy, and no sync is under way."""
-        return await self.until(
-            name, lambda app: is_synced(app, revision), f"Synced and Healthy at {revision or 'any'}"
-        )
+        what = f"Synced and Healthy at {revision or 'any commit'}"
+        return await self.until(name, lambda app: is_synced(app, revision), what)
+
+    async def until_message(self, name: str, message: str) -> None:
+        """Wait until a ConfigMap of the destination says this."""
+        what = f"saying {message!r}"
+        await self.until_object(self.config(name), lambda found: found and found["data"]["message"] == message, what)
 
     async def until_condition(self, name: str, kind: str, pattern: str) -> str:
         """Wait for a condition whose message matches; return the message."""
@@ -140,7 +145,7 @@ class Stage:
                         return state
         except TimeoutError:
             pass
-        raise AssertionError(f"{ref} is not yet {what}; it is {last[0]}\n{self.engine.tail()}")
+        raise AssertionError(f"{ref} is not yet {what}; it is {_shown(last[0])}\n{self.engine.tail()}")
 
     async def _states(self, ref: Ref) -> AsyncIterator[Manifest | None]:
         while True:
@@ -159,6 +164,11 @@ class Stage:
     def deletions(self) -> list[str]:
         """The objects that the engine has asked the API server to delete, as paths, in order."""
         return [line.split()[1] for line in self.proxy.requests if line.startswith("DELETE ")]
+
+
+def _shown(found: Manifest | None) -> str:
+    fields = {key: value for key, value in (found or {}).items() if key not in ("metadata", "apiVersion", "kind")}
+    return json.dumps(fields, indent=1) if found is not None else "not there"
 
 
 def conditions(application: Manifest) -> dict[str, str]:
