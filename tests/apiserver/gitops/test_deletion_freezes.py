@@ -99,7 +99,10 @@ async def test_a_path_that_is_gone_deletes_nothing(deployed: Stage) -> None:
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        ({"web/goes.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: goes}\n  bad: [indentation"}, r"goes\.yaml"),
+        (
+            {"web/goes.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: goes}\n  bad: [indentation"},
+            r"goes\.yaml",
+        ),
         ({"web/Chart.yaml": charts.CHART, "web/templates/x.yaml": "{{ .Values.oops.deep }}"}, r"templates/x\.yaml"),
         ({"web/Chart.yaml": charts.CHART, "web/values.yaml": "a: [1", "web/templates/x.yaml": ""}, r"values\.yaml"),
     ],
