@@ -185,13 +185,15 @@ class Engine:
         return _next_look(seen, decided) if _is_settled(decided, done) else None
 
     async def _refresh(self, app: Application) -> None:
-        """Answer the refresh annotation: fetch; `hard` forgets what was rendered and asks discovery anew."""
+        """Answer the refresh annotation: fetch; `hard` forgets what was rendered or failed, and asks discovery anew."""
         wish = app.annotation(REFRESH)
         if not wish or app.deleted_at is not None:
             return
         if wish == "hard":
-            self._memos[app.name].built = self._memos[app.name].syncing = None
-            self._memos[app.name].answers.clear()
+            memo = self._memo(app.name)
+            memo.built = memo.syncing = None
+            memo.fresh = True
+            memo.answers.clear()
             with suppress(ApiError):
                 await self._services.api.discover(fresh=True)
         if app.spec.source is not None and app.spec.source.repo_url:

@@ -81,6 +81,8 @@ class Repository:
         self.broken: SourceError | None = None
         self.unrenderable: SourceError | None = None
         self.renders = 0
+        self.fresh: list[bool] = []
+        """Of each request to render, whether it was to forget what is known."""
 
     def commit(self, **folders: list[Manifest]) -> str:
         """Commit folders on top of what is there; return the commit id."""
@@ -109,6 +111,7 @@ class Repository:
         return self.head
 
     async def render(self, app: Application, source: ApplicationSource, revision: str, has: Capabilities) -> Rendered:
+        self.fresh.append(has.fresh)
         if self.unrenderable:
             raise self.unrenderable
         self.renders += 1
