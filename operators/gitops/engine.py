@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from operators.kit.errors import ApiError, Conflict, Invalid, PlatformError, Retry
 from operators.kit.kube import KubeApi, Manifest, Ref
@@ -163,11 +163,13 @@ class Engine:
         memo = self._memo(app.name)
         await self._refresh(app)
         seen = await self._observer.observe(app, memo)
-        decided = plan(app, seen, self._services.now())
-        self._tell(app, seen, decided)
+        now = self._services.now()
+        decided = plan(app, seen, now)
+        self._tell(app, seen, decided, now)
+        next_look = _next_look(seen, decided, stages.fair_chance(app, decided, now))
         if not decided.steps:
             memo.outcomes.clear()
-            return _next_look(seen, decided)
+            return next_look
         secrets = secret_values(entry.desired for entry in seen.target.objects) if seen.target else frozenset()
         services = self._services
         context = execute.Context(services.api, self.live, manifest, secrets, services.now, services.kill)
@@ -182,7 +184,7 @@ class Engine:
         if not done.published:
             await self._reread(manifest)
             raise Retry("the status could not be published", after_s=1.0)
-        return _next_look(seen, decided) if _is_settled(decided, done) else None
+        return next_look if _is_settled(decided, done) else None
 
     async def _refresh(self, app: Application) -> None:
         """Answer the refresh annotation: fetch; `hard` forgets what was rendered or failed, and asks discovery anew."""
@@ -219,11 +221,11 @@ class Engine:
             if present is not None:
                 self._applications[manifest["metadata"]["name"]] = present
 
-    def _tell(self, app: Application, seen: Seen, decided: Plan) -> None:
+    def _tell(self, app: Application, seen: Seen, decided: Plan, now: datetime) -> None:
         receipts = self._services.receipts
         if receipts is None or app.deleted_at is not None:
             return
-        revision, told = stages.stages(app, seen, decided)
+        revision, told = stages.stages(app, seen, decided, now)
         revision = revision or self._expected.get(app.name, "")
         for stage in told if revision else ():
             receipts.note(app.name, revision, stage)
@@ -274,10 +276,11 @@ class Engine:
         task.add_done_callback(self._tasks.discard)
 
 
-def _next_look(seen: Seen, decided: Plan) -> float:
+def _next_look(seen: Seen, decided: Plan, fair_chance: timedelta | None) -> float:
     """Return the seconds until an Application is looked at again without being woken: soon where something is wrong."""
     again_s = _TROUBLED_S if seen.troubles or not seen.complete else _RESYNC_S
-    return min(decided.requeue_after.total_seconds(), again_s) if decided.requeue_after is not None else again_s
+    waits = [wait.total_seconds() for wait in (decided.requeue_after, fair_chance) if wait is not None]
+    return min([again_s, *waits])
 
 
 def _is_settled(decided: Plan, done: execute.Done) -> bool:
