@@ -88,17 +88,20 @@ class Engine:
         self._expected.pop(name, None)
         self.queue.forget(name)
 
-    def pushed(self, key: str, _ref: str, _before: str, after: str) -> None:
+    def pushed(self, key: str, ref: str, _before: str, after: str) -> None:
         """Somebody pushed to a repository (`key` is its `webhook.url_key`): look at it now. Does not block."""
         for url in {url for url in self._repositories() if url_key(url) == key}:
-            self._spawn(self.examine(url, after), f"examine {key}")
+            self._spawn(self.examine(url, after, ref), f"examine {key}")
 
     def tracks(self, push: Push) -> bool:
         """Whether an Application follows a repository that was pushed to."""
         return not self._applications or any(url_key(url) in push.keys for url in self._repositories())
 
-    async def examine(self, repo_url: str, announced: str = "") -> None:
-        """Fetch a repository and look at the Applications whose files have changed."""
+    async def examine(self, repo_url: str, announced: str = "", ref: str = "") -> None:
+        """Fetch a repository and look at the Applications whose files have changed.
+
+        `announced` is the commit of a push, `ref` where it was pushed to.
+        """
         sources = self._sources(repo_url)
         try:
             await self._services.origin.refresh(repo_url)
@@ -110,8 +113,12 @@ class Engine:
         names = sorted(name for name, revision in touched.items() if revision)
         if announced and self._services.receipts is not None:
             own = [name for name in names if touched[name] == announced]
-            self._services.receipts.expect(announced, own, unchanged=len(sources) - len(own))
-            self._expected.update(dict.fromkeys(own, announced))
+            past = [name for name in names if len(touched[name]) == len(announced) and name not in own]
+            past = [name for name in past if await self._would_touch(name, sources[name], announced, ref)]
+            overtaken = {name: touched[name] for name in past}
+            unchanged = len(sources) - len(own) - len(past)
+            awaited = self._services.receipts.expect(announced, own, unchanged, overtaken=overtaken)
+            self._expected.update(dict.fromkeys(awaited, announced))
         self._look_soon(names, _TOUCHED)
         for name in sources.keys() - set(names):
             built = self._memo(name).built
@@ -243,6 +250,19 @@ class Engine:
         except SourceError:
             return name, "unknown"
         return name, "" if same else revision
+
+    async def _would_touch(self, name: str, source: ApplicationSource, commit: str, ref: str) -> bool:
+        """Whether a commit that the mirror is past already has other content than what an Application was built of."""
+        built = self._memo(name).built
+        target = source.target_revision
+        if ref and target not in ("", "HEAD", ref, ref.rpartition("refs/heads/")[2], ref.rpartition("refs/tags/")[2]):
+            return False  # pushed to another branch
+        if built is None:
+            return True
+        with suppress(SourceError):
+            key = await self._services.origin.content_key(source.repo_url, commit, built.paths)
+            return key != built.content_key
+        return False
 
     def _sources(self, repo_url: str) -> dict[str, ApplicationSource]:
         found = {}

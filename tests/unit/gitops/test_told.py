@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from operators.kit.kube import Manifest, Ref
-from tests.support.gitops_world import World, application, config, deployment
+from tests.support.gitops_world import REPO, World, application, config
 
 HEAL = {"prune": True, "selfHeal": True}
 SCALER = Ref("autoscaling", "HorizontalPodAutoscaler", "shop", "web", "v2")
@@ -48,3 +50,43 @@ async def test_what_stays_degraded_is_told_as_failed_with_its_reason(world: Worl
     await world.later(seconds=11)
     assert world.is_told(revision)
     assert "failed HorizontalPodAutoscaler shop/web: no metrics" in world.told(revision)[0]
+
+
+async def test_two_pushes_in_a_row_end_both_streams_however_their_examinations_overlap(world: World) -> None:
+    world.git.commit(web=[config("a")], other=[config("o")])
+    await world.create(application(automated=HEAL))
+    await world.create(application("other", automated=HEAL))
+    start = world.git.head
+    first = world.git.commit(web=[config("a", "2")])
+    world.receipts.announced(REPO, start, first)
+    world.now += timedelta(seconds=1)
+    second = world.git.commit(other=[config("o", "2")])
+    world.receipts.announced(REPO, first, second)
+    await world.engine.examine(REPO, second, "refs/heads/main")
+    await world.settle()
+    await world.engine.examine(REPO, first, "refs/heads/main")
+    await world.settle()
+    assert world.is_told(first)
+    assert world.is_told(second)
+    assert world.told(first) == [f"superseded by {second[:12]}"]
+
+
+async def test_an_application_that_has_gone_past_a_push_names_the_newer_commit(world: World) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    start, first = world.git.head, world.git.commit(web=[config("a", "2")])
+    world.receipts.announced(REPO, start, first)
+    second = world.git.commit(web=[config("a", "3")])
+    await world.engine.examine(REPO, first, "refs/heads/main")
+    assert world.told(first) == [f"web  superseded by {second[:12]}"]
+    assert world.is_told(first)
+
+
+async def test_a_push_to_another_branch_is_not_called_superseded(world: World) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    side = world.git.commit(web=[config("a", "side")])
+    world.receipts.announced(REPO, "0" * 40, side)
+    world.git.commit(web=[config("a", "3")])
+    await world.engine.examine(REPO, side, "refs/heads/side")
+    assert world.told(side) == ["no application is touched by this push"]
