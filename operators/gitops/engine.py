@@ -241,12 +241,16 @@ class Engine:
 
     async def _is_touched(self, name: str, source: ApplicationSource) -> tuple[str, str]:
         """Return the Application with the commit it has to go to; '' where its files are as they were."""
-        built, origin = self._memo(name).built, self._services.origin
+        memo, origin = self._memo(name), self._services.origin
+        built = memo.built
         try:
             revision = await origin.resolve(source.repo_url, source.target_revision)
-            if built is None or revision == built.target.revision:
+            if built is None or revision == (memo.failed_at or built.target.revision):
                 return name, "" if built else revision
-            same = await origin.content_key(source.repo_url, revision, built.paths) == built.content_key
+            known = built.content_key
+            if memo.failed_at:  # then a commit that goes back to what was built last mends it
+                known = await origin.content_key(source.repo_url, memo.failed_at, built.paths)
+            same = await origin.content_key(source.repo_url, revision, built.paths) == known
         except SourceError:
             return name, "unknown"
         return name, "" if same else revision

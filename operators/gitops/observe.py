@@ -48,6 +48,8 @@ class Memo:
     applied_at: datetime | None = None
     built: Built | None = None
     syncing: Built | None = None
+    failed_at: str = ""
+    """The commit that could not be rendered when it was looked at last; `built` is then of an earlier one."""
     fresh: bool = False
     """Whether the next rendering starts from nothing: a hard refresh was asked for."""
     answers: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
@@ -136,14 +138,18 @@ class Observer:
 
     async def _target(self, app: Application, memo: Memo, discovery: Discovery) -> tuple[Target | None, list[Trouble]]:
         source = app.spec.source or ApplicationSource()
+        revision = ""
         try:
             revision = await self._deps.origin.resolve(source.repo_url, source.target_revision)
             fresh, memo.fresh = memo.fresh, False
             memo.built = await self._built(app, source, revision, discovery, memo.built, fresh=fresh)
+            memo.failed_at = ""
             return await self._with_equals(app, memo, memo.built), []
         except SourceError as error:
+            memo.failed_at = memo.failed_at if error.transient else revision
             return None, [Trouble(error.condition, str(error), error.file, error.line)]
         except Invalid as error:
+            memo.failed_at = revision
             condition = "InvalidSpecError" if error.field.startswith("spec.") else "ComparisonError"
             return None, [Trouble(condition, str(error))]  # type: ignore[arg-type]
 

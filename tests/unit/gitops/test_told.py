@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from operators.gitops.sources import SourceError
 from operators.kit.kube import Manifest, Ref
 from tests.support.gitops_world import REPO, World, application, config
 
@@ -90,3 +91,18 @@ async def test_a_push_to_another_branch_is_not_called_superseded(world: World) -
     world.git.commit(web=[config("a", "3")])
     await world.engine.examine(REPO, side, "refs/heads/side")
     assert world.told(side) == ["no application is touched by this push"]
+
+
+async def test_going_back_to_the_last_good_content_tells_the_application_it_mends(world: World) -> None:
+    world.git.commit(web=[config("a")], other=[config("o")])
+    await world.create(application(automated=HEAL))
+    await world.create(application("other", automated=HEAL))
+    world.git.unrenderable = SourceError("nil pointer", file="web/templates/a.yaml", line=3)
+    broken = await world.push(web=[config("a", "broken")])
+    assert "failed web/templates/a.yaml:3: nil pointer" in world.told(broken)[0]
+    elsewhere = await world.push(third=[config("x")])
+    assert world.told(elsewhere) == ["no application is touched by this push"]
+    world.git.unrenderable = None
+    mended = await world.push(web=[config("a")])
+    assert world.told(mended)[0] == "web  rendered 1 object · 0 changed · applied 0.0 s · healthy 0.0 s"
+    assert world.conditions() == {}
