@@ -20,14 +20,14 @@ from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.logging import get_logger
 from operators.kit.queue import WorkQueue
 
-from . import conditions, execute, stages
+from . import conditions, execute, stages, tracking
 from .kill import KillSwitch
 from .live import Live
 from .models import REFRESH, Application, ApplicationSource, ApplicationStatus, parse
 from .observe import Deps, Memo, Observer
 from .origin import Origin
 from .plan import Plan, plan
-from .receipts import Receipts
+from .receipts import Receipts, Removed
 from .scrub import secret_values
 from .seen import Seen
 from .settings import Settings
@@ -63,6 +63,8 @@ class Engine:
         self._applications: dict[str, Manifest] = {}
         self._memos: dict[str, Memo] = {}
         self._expected: dict[str, str] = {}
+        self._held: dict[str, set[str]] = {}
+        """By Application, those of its children whose failure is not told before it was applied."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.live = Live(services.api, self._object_changed)
         deps = Deps(services.api, self.live, services.origin, settings.rules, self._applications.__contains__)
@@ -87,6 +89,8 @@ class Engine:
         self._memos.pop(name, None)
         self._expected.pop(name, None)
         self.queue.forget(name)
+        if self._services.receipts is not None:
+            self._services.receipts.gone(name)
 
     def pushed(self, key: str, ref: str, _before: str, after: str) -> None:
         """Somebody pushed to a repository (`key` is its `webhook.url_key`): look at it now. Does not block."""
@@ -186,6 +190,7 @@ class Engine:
         if done.published:
             memo.outcomes.clear()
         memo.outcomes.update(done.outcomes)
+        self._tell_removed(seen, decided, done)
         if done.changed:
             memo.applied_at = self._services.now()
         if not done.published:
@@ -234,8 +239,22 @@ class Engine:
             return
         revision, told = stages.stages(app, seen, decided, now)
         revision = revision or self._expected.get(app.name, "")
+        parent = tracking.owner_of(self._applications.get(app.name) or {"metadata": {}})
+        if parent in self._applications and receipts.is_being_applied(parent, revision):
+            self._held.setdefault(parent, set()).add(app.name)
+            told = stages.held_back(told, parent)
         for stage in told if revision else ():
             receipts.note(app.name, revision, stage)
+        if not receipts.is_being_applied(app.name, revision):
+            self._look_soon(self._held.pop(app.name, ()), _TOUCHED)
+
+    def _tell_removed(self, seen: Seen, decided: Plan, done: execute.Done) -> None:
+        receipts = self._services.receipts
+        revision = seen.target.revision if seen.target is not None else ""
+        for ref in stages.removed_applications(decided):
+            outcome = done.outcomes.get(ref)
+            if receipts is not None and revision and outcome is not None and outcome.code == "Pruned":
+                receipts.note(ref.name, revision, Removed())
 
     # -- pushes ----------------------------------------------------------------------------------------------------
 
