@@ -13,21 +13,21 @@ import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from operators.kit.errors import ApiError, Conflict, Invalid, PlatformError, Retry
 from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.logging import get_logger
 from operators.kit.queue import WorkQueue
 
-from . import conditions, execute, stages
+from . import conditions, execute, stages, tracking
 from .kill import KillSwitch
 from .live import Live
 from .models import REFRESH, Application, ApplicationSource, ApplicationStatus, parse
 from .observe import Deps, Memo, Observer
 from .origin import Origin
 from .plan import Plan, plan
-from .receipts import Receipts
+from .receipts import Receipts, Removed
 from .scrub import secret_values
 from .seen import Seen
 from .settings import Settings
@@ -63,6 +63,8 @@ class Engine:
         self._applications: dict[str, Manifest] = {}
         self._memos: dict[str, Memo] = {}
         self._expected: dict[str, str] = {}
+        self._held: dict[str, set[str]] = {}
+        """By Application, those of its children whose failure is not told before it was applied."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.live = Live(services.api, self._object_changed)
         deps = Deps(services.api, self.live, services.origin, settings.rules, self._applications.__contains__)
@@ -87,18 +89,23 @@ class Engine:
         self._memos.pop(name, None)
         self._expected.pop(name, None)
         self.queue.forget(name)
+        if self._services.receipts is not None:
+            self._services.receipts.gone(name)
 
-    def pushed(self, key: str, _ref: str, _before: str, after: str) -> None:
+    def pushed(self, key: str, ref: str, _before: str, after: str) -> None:
         """Somebody pushed to a repository (`key` is its `webhook.url_key`): look at it now. Does not block."""
         for url in {url for url in self._repositories() if url_key(url) == key}:
-            self._spawn(self.examine(url, after), f"examine {key}")
+            self._spawn(self.examine(url, after, ref), f"examine {key}")
 
     def tracks(self, push: Push) -> bool:
         """Whether an Application follows a repository that was pushed to."""
         return not self._applications or any(url_key(url) in push.keys for url in self._repositories())
 
-    async def examine(self, repo_url: str, announced: str = "") -> None:
-        """Fetch a repository and look at the Applications whose files have changed."""
+    async def examine(self, repo_url: str, announced: str = "", ref: str = "") -> None:
+        """Fetch a repository and look at the Applications whose files have changed.
+
+        `announced` is the commit of a push, `ref` where it was pushed to.
+        """
         sources = self._sources(repo_url)
         try:
             await self._services.origin.refresh(repo_url)
@@ -110,8 +117,12 @@ class Engine:
         names = sorted(name for name, revision in touched.items() if revision)
         if announced and self._services.receipts is not None:
             own = [name for name in names if touched[name] == announced]
-            self._services.receipts.expect(announced, own, unchanged=len(sources) - len(own))
-            self._expected.update(dict.fromkeys(own, announced))
+            past = [name for name in names if len(touched[name]) == len(announced) and name not in own]
+            past = [name for name in past if await self._would_touch(name, sources[name], announced, ref)]
+            overtaken = {name: touched[name] for name in past}
+            unchanged = len(sources) - len(own) - len(past)
+            awaited = self._services.receipts.expect(announced, own, unchanged, overtaken=overtaken)
+            self._expected.update(dict.fromkeys(awaited, announced))
         self._look_soon(names, _TOUCHED)
         for name in sources.keys() - set(names):
             built = self._memo(name).built
@@ -163,11 +174,13 @@ class Engine:
         memo = self._memo(app.name)
         await self._refresh(app)
         seen = await self._observer.observe(app, memo)
-        decided = plan(app, seen, self._services.now())
-        self._tell(app, seen, decided)
+        now = self._services.now()
+        decided = plan(app, seen, now)
+        self._tell(app, seen, decided, now)
+        next_look = _next_look(seen, decided, stages.fair_chance(app, decided, now))
         if not decided.steps:
             memo.outcomes.clear()
-            return _next_look(seen, decided)
+            return next_look
         secrets = secret_values(entry.desired for entry in seen.target.objects) if seen.target else frozenset()
         services = self._services
         context = execute.Context(services.api, self.live, manifest, secrets, services.now, services.kill)
@@ -177,21 +190,24 @@ class Engine:
         if done.published:
             memo.outcomes.clear()
         memo.outcomes.update(done.outcomes)
+        self._tell_removed(seen, decided, done)
         if done.changed:
             memo.applied_at = self._services.now()
         if not done.published:
             await self._reread(manifest)
             raise Retry("the status could not be published", after_s=1.0)
-        return _next_look(seen, decided) if _is_settled(decided, done) else None
+        return next_look if _is_settled(decided, done) else None
 
     async def _refresh(self, app: Application) -> None:
-        """Answer the refresh annotation: fetch; `hard` forgets what was rendered and asks discovery anew."""
+        """Answer the refresh annotation: fetch; `hard` forgets what was rendered or failed, and asks discovery anew."""
         wish = app.annotation(REFRESH)
         if not wish or app.deleted_at is not None:
             return
         if wish == "hard":
-            self._memos[app.name].built = self._memos[app.name].syncing = None
-            self._memos[app.name].answers.clear()
+            memo = self._memo(app.name)
+            memo.built = memo.syncing = None
+            memo.fresh = True
+            memo.answers.clear()
             with suppress(ApiError):
                 await self._services.api.discover(fresh=True)
         if app.spec.source is not None and app.spec.source.repo_url:
@@ -217,28 +233,59 @@ class Engine:
             if present is not None:
                 self._applications[manifest["metadata"]["name"]] = present
 
-    def _tell(self, app: Application, seen: Seen, decided: Plan) -> None:
+    def _tell(self, app: Application, seen: Seen, decided: Plan, now: datetime) -> None:
         receipts = self._services.receipts
         if receipts is None or app.deleted_at is not None:
             return
-        revision, told = stages.stages(app, seen, decided)
+        revision, told = stages.stages(app, seen, decided, now)
         revision = revision or self._expected.get(app.name, "")
+        parent = tracking.owner_of(self._applications.get(app.name) or {"metadata": {}})
+        if parent in self._applications and receipts.is_being_applied(parent, revision):
+            self._held.setdefault(parent, set()).add(app.name)
+            told = stages.held_back(told, parent)
         for stage in told if revision else ():
             receipts.note(app.name, revision, stage)
+        if not receipts.is_being_applied(app.name, revision):
+            self._look_soon(self._held.pop(app.name, ()), _TOUCHED)
+
+    def _tell_removed(self, seen: Seen, decided: Plan, done: execute.Done) -> None:
+        receipts = self._services.receipts
+        revision = seen.target.revision if seen.target is not None else ""
+        for ref in stages.removed_applications(decided):
+            outcome = done.outcomes.get(ref)
+            if receipts is not None and revision and outcome is not None and outcome.code == "Pruned":
+                receipts.note(ref.name, revision, Removed())
 
     # -- pushes ----------------------------------------------------------------------------------------------------
 
     async def _is_touched(self, name: str, source: ApplicationSource) -> tuple[str, str]:
         """Return the Application with the commit it has to go to; '' where its files are as they were."""
-        built, origin = self._memo(name).built, self._services.origin
+        memo, origin = self._memo(name), self._services.origin
+        built = memo.built
         try:
             revision = await origin.resolve(source.repo_url, source.target_revision)
-            if built is None or revision == built.target.revision:
+            if built is None or revision == (memo.failed_at or built.target.revision):
                 return name, "" if built else revision
-            same = await origin.content_key(source.repo_url, revision, built.paths) == built.content_key
+            known = built.content_key
+            if memo.failed_at:  # then a commit that goes back to what was built last mends it
+                known = await origin.content_key(source.repo_url, memo.failed_at, built.paths)
+            same = await origin.content_key(source.repo_url, revision, built.paths) == known
         except SourceError:
             return name, "unknown"
         return name, "" if same else revision
+
+    async def _would_touch(self, name: str, source: ApplicationSource, commit: str, ref: str) -> bool:
+        """Whether a commit that the mirror is past already has other content than what an Application was built of."""
+        built = self._memo(name).built
+        target = source.target_revision
+        if ref and target not in ("", "HEAD", ref, ref.rpartition("refs/heads/")[2], ref.rpartition("refs/tags/")[2]):
+            return False  # pushed to another branch
+        if built is None:
+            return True
+        with suppress(SourceError):
+            key = await self._services.origin.content_key(source.repo_url, commit, built.paths)
+            return key != built.content_key
+        return False
 
     def _sources(self, repo_url: str) -> dict[str, ApplicationSource]:
         found = {}
@@ -272,10 +319,11 @@ class Engine:
         task.add_done_callback(self._tasks.discard)
 
 
-def _next_look(seen: Seen, decided: Plan) -> float:
+def _next_look(seen: Seen, decided: Plan, fair_chance: timedelta | None) -> float:
     """Return the seconds until an Application is looked at again without being woken: soon where something is wrong."""
     again_s = _TROUBLED_S if seen.troubles or not seen.complete else _RESYNC_S
-    return min(decided.requeue_after.total_seconds(), again_s) if decided.requeue_after is not None else again_s
+    waits = [wait.total_seconds() for wait in (decided.requeue_after, fair_chance) if wait is not None]
+    return min([again_s, *waits])
 
 
 def _is_settled(decided: Plan, done: execute.Done) -> bool:

@@ -9,7 +9,7 @@ waits for a write that only the reader of tomorrow needs. A kill loses at most t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from .receipts_model import (
     Healthy,
     Progressing,
     Receipt,
+    Removed,
     Rendered,
     Stage,
     Superseded,
@@ -39,10 +40,13 @@ __all__ = [
     "Progressing",
     "Receipt",
     "Receipts",
+    "Removed",
     "Rendered",
     "Said",
     "Stage",
 ]
+
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,29 +106,46 @@ class Receipts:
         if not known.repo_url:
             self._put(replace(known, repo_url=repo_url, before=before), persist=False)
 
-    def expect(self, revision: str, applications: Sequence[str], unchanged: int = 0) -> None:
-        """Say which applications this push touches; `unchanged` is how many it leaves alone.
+    def expect(
+        self, revision: str, applications: Sequence[str], unchanged: int = 0, *, overtaken: Mapping[str, str] = _NONE
+    ) -> list[str]:
+        """Say which applications this push touches; return those that are waited for.
 
-        What an older push still had under way for the same applications is thereby superseded. A push that touches
-        none has its receipt in memory only: a busy repository's other branches would drive out those worth keeping.
+        `unchanged` is how many it leaves alone, `overtaken` the newer commit of those that have gone past this one.
+        What an older push still had under way for the same applications is thereby superseded, and so is this push
+        where a newer one has been first. A push that touches none has its receipt in memory only: a busy repository's
+        other branches would drive out those worth keeping.
         """
         receipt = self._at(revision)
-        entries = {**{name: Entry(name) for name in applications}, **receipt.entries}
+        newer = {**{name: self._newer(name, receipt) for name in applications}, **overtaken}
+        new = {name: Entry(name, superseded_by=by) for name, by in newer.items()}
+        entries = {**new, **receipt.entries}
         for name in applications:
             self._supersede(name, revision)
-        self._put(replace(receipt, expected=True, unchanged=unchanged, entries=entries), persist=bool(entries))
+        by = receipt.superseded_by or ("" if entries else self._successor(receipt))
+        known = replace(receipt, expected=True, unchanged=unchanged, entries=entries, superseded_by=by)
+        self._put(known, persist=bool(entries))
+        return [name for name in applications if not entries[name].done]
+
+    def overtaken(self, revision: str, by: str) -> None:
+        """A push that nobody has looked at yet is not looked at any more: a newer one stands in its place."""
+        receipt = self._at(revision)
+        if revision != by and not receipt.expected:
+            self._put(replace(receipt, expected=True, superseded_by=by), persist=bool(receipt.entries))
 
     def note(self, application: str, revision: str, stage: Stage) -> None:
         """One application came one stage further with this revision.
 
         Not every note belongs to a push: what self-heal does at a revision that is long healthy changes no receipt.
         A note of an application the push was not expected to touch (a new one, from an app-of-apps) joins it
-        when it says something: a change or a failure.
+        when it says something: a change, a failure or its end.
         """
         receipt = self._home(application, revision)
         entry = receipt.entries.get(application)
         if entry is None:
-            worth_saying = isinstance(stage, Failed) or (isinstance(stage, Rendered) and stage.changed > 0)
+            worth_saying = isinstance(stage, Failed | Removed) or (
+                isinstance(stage, Rendered) and stage.changed + stage.removed > 0
+            )
             if receipt.expected and not worth_saying:
                 return
             entry = Entry(application)
@@ -133,6 +154,19 @@ class Receipts:
         if after != entry or application not in receipt.entries:
             self._supersede(application, receipt.revision)
             self._put(replace(receipt, entries={**receipt.entries, application: after}))
+
+    def gone(self, application: str) -> None:
+        """An application does not exist any more: nothing of it is waited for."""
+        for receipt in list(self._receipts.values()):
+            entry = receipt.entries.get(application)
+            if entry is not None and not entry.done:
+                self._put(replace(receipt, entries={**receipt.entries, application: entry.after(Removed(), 0.0)}))
+
+    def is_being_applied(self, application: str, revision: str) -> bool:
+        """Whether a push has still to be applied to an application it touches."""
+        receipt = self._receipts.get(revision)
+        entry = receipt.entries.get(application) if receipt is not None else None
+        return entry is not None and not entry.done and entry.applied_s is None
 
     def get(self, revision: str) -> Receipt | None:
         """The receipt of a revision (or of a unique beginning of at least 7 digits of it), or None."""
@@ -181,6 +215,16 @@ class Receipts:
             entry = receipt.entries.get(application)
             if receipt.revision != by and receipt.received_at <= newer and entry is not None and not entry.done:
                 self._put(replace(receipt, entries={**receipt.entries, application: entry.after(Superseded(by), 0.0)}))
+
+    def _newer(self, application: str, receipt: Receipt) -> str:
+        """The newest push of an application that came after this one; '' where there is none."""
+        later = [r for r in self._receipts.values() if r.received_at > receipt.received_at and application in r.entries]
+        return max(later, key=lambda one: one.received_at).revision if later else ""
+
+    def _successor(self, receipt: Receipt) -> str:
+        """The push that was made on top of this one, where it came before this one was looked at."""
+        later = (r.revision for r in self._receipts.values() if r.before == receipt.revision)
+        return next((revision for revision in later if revision != receipt.revision), "")
 
     def _at(self, revision: str) -> Receipt:
         return self._receipts.get(revision) or Receipt(revision, self._now())

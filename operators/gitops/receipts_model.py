@@ -19,10 +19,11 @@ MESSAGE_LIMIT = 2000
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The manifests stand: how many objects, and how many of them this push changes."""
+    """The manifests stand: how many objects, how many of them this push changes, and how many others it prunes."""
 
     objects: int
     changed: int
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,12 @@ class Superseded:
     by: str
 
 
-Stage = Rendered | Applied | Healthy | Progressing | Failed | Superseded
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The application itself is gone, pruned by the one it belonged to or deleted by a person. The last stage."""
+
+
+Stage = Rendered | Applied | Healthy | Progressing | Failed | Superseded | Removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class Entry:
     waiting: str = ""
     failed: Failed | None = None
     superseded_by: str = ""
+    removed: bool = False
 
     @property
     def done(self) -> bool:
@@ -85,13 +92,14 @@ class Entry:
     @property
     def settled(self) -> bool:
         """Whether nothing that follows can change it."""
-        return self.healthy_s is not None or bool(self.superseded_by)
+        return self.healthy_s is not None or bool(self.superseded_by) or self.removed
 
     @property
     def state(self) -> str:
         """The newest stage as one word."""
         words = (
             ("Superseded", self.superseded_by),
+            ("Removed", self.removed),
             ("Healthy", self.healthy_s is not None),
             ("Failed", self.failed),
             ("Applied", self.applied_s is not None),
@@ -112,19 +120,23 @@ class Entry:
 
 def _reached(stage: Stage, elapsed_s: float) -> dict[str, Any]:
     """The fields of an Entry that a stage sets."""
+    found: dict[str, Any]
     match stage:
         case Rendered():
-            return {"rendered": stage, "applied_s": None, "failed": None}
+            found = {"rendered": stage, "applied_s": None, "failed": None}
         case Applied(seconds):
-            return {"applied_s": _or(seconds, elapsed_s), "failed": None}
+            found = {"applied_s": _or(seconds, elapsed_s), "failed": None}
         case Healthy(seconds):
-            return {"healthy_s": _or(seconds, elapsed_s), "failed": None}
+            found = {"healthy_s": _or(seconds, elapsed_s), "failed": None}
         case Failed(message, file, line):
-            return {"failed": Failed(clean(message), _one_line(file), line)}
+            found = {"failed": Failed(clean(message), _one_line(file), line)}
         case Superseded(by):
-            return {"superseded_by": by, "failed": None}
+            found = {"superseded_by": by, "failed": None}
+        case Removed():
+            found = {"removed": True, "failed": None}
         case Progressing(message):
-            return {"waiting": _one_line(message)}
+            found = {"waiting": _one_line(message)}
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +150,8 @@ class Receipt:
     expected: bool = False
     unchanged: int = 0
     entries: Mapping[str, Entry] = field(default_factory=dict)
+    superseded_by: str = ""
+    """A newer push that came before anybody looked at this one."""
 
     @property
     def done(self) -> bool:
@@ -159,6 +173,7 @@ class Receipt:
             "expected": self.expected,
             "done": self.done,
             "unchanged": self.unchanged,
+            "supersededBy": self.superseded_by,
             "applications": [_entry_json(entry) for entry in self.entries.values()],
         }
 
@@ -173,6 +188,7 @@ class Receipt:
             expected=bool(data.get("expected")),
             unchanged=int(data.get("unchanged", 0)),
             entries={item["name"]: _entry_from(item) for item in data.get("applications", [])},
+            superseded_by=str(data.get("supersededBy", "")),
         )
 
 
@@ -185,12 +201,15 @@ def entry_lines(entry: Entry) -> list[str]:
     if entry.rendered:
         count = entry.rendered.objects
         steps += [f"rendered {count} object{'' if count == 1 else 's'}", f"{entry.rendered.changed} changed"]
+        steps += [f"{entry.rendered.removed} removed"] if entry.rendered.removed else []
     if entry.applied_s is not None:
         steps.append(f"applied {entry.applied_s:.1f} s")
     if entry.healthy_s is not None:
         steps.append(f"healthy {entry.healthy_s:.1f} s")
     if entry.superseded_by:
         steps.append(f"superseded by {entry.superseded_by[:12]}")
+    if entry.removed:
+        steps.append("removed")
     if entry.waiting:
         steps.append(entry.waiting)
     more: list[str] = []
@@ -207,6 +226,8 @@ def entry_lines(entry: Entry) -> list[str]:
 
 def closing_lines(receipt: Receipt) -> list[str]:
     """What is said of the push as a whole: that it touches nothing, or how many applications it left alone."""
+    if receipt.superseded_by and not receipt.entries:
+        return [f"{PREFIX}  superseded by {receipt.superseded_by[:12]}"]
     plural = "application" if receipt.unchanged == 1 else "applications"
     if receipt.expected and not receipt.entries:
         return [f"{PREFIX}  no application is touched by this push"]
@@ -249,6 +270,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "waiting": entry.waiting,
         "failed": asdict(entry.failed) if entry.failed else None,
         "supersededBy": entry.superseded_by,
+        "removed": entry.removed,
     }
 
 
@@ -261,4 +283,5 @@ def _entry_from(item: Mapping[str, Any]) -> Entry:
         waiting=str(item.get("waiting", "")),
         failed=Failed(**item["failed"]) if item.get("failed") else None,
         superseded_by=str(item.get("supersededBy", "")),
+        removed=bool(item.get("removed")),
     )

@@ -13,6 +13,7 @@ from operators.gitops.engine import Engine, Services
 from operators.gitops.kill import KillSwitch
 from operators.gitops.models import Application, ApplicationSource
 from operators.gitops.origin import Capabilities
+from operators.gitops.receipts import Receipts
 from operators.gitops.render import Rendered
 from operators.gitops.settings import Settings
 from operators.gitops.sources import SourceError
@@ -81,10 +82,13 @@ class Repository:
         self.broken: SourceError | None = None
         self.unrenderable: SourceError | None = None
         self.renders = 0
+        self.fresh: list[bool] = []
+        """Of each request to render, whether it was to forget what is known."""
 
-    def commit(self, **folders: list[Manifest]) -> str:
-        """Commit folders on top of what is there; return the commit id."""
-        self.commits.append({**self.commits[-1], **folders})
+    def commit(self, **folders: list[Manifest] | None) -> str:
+        """Commit folders on top of what is there, None removes one; return the commit id."""
+        changed = {**self.commits[-1], **folders}
+        self.commits.append({name: found for name, found in changed.items() if found is not None})
         return self.head
 
     @property
@@ -109,10 +113,14 @@ class Repository:
         return self.head
 
     async def render(self, app: Application, source: ApplicationSource, revision: str, has: Capabilities) -> Rendered:
+        self.fresh.append(has.fresh)
         if self.unrenderable:
             raise self.unrenderable
         self.renders += 1
-        manifests = self._commit(revision).get(source.path, [])
+        found = self._commit(revision)
+        if source.path not in found and any(source.path in commit for commit in self.commits):
+            raise SourceError(f"{source.path}: no such directory")
+        manifests = found.get(source.path, [])
         return Rendered(tuple(manifests), "Directory", (source.path,), False, 0.0)
 
     async def content_key(self, repo_url: str, revision: str, paths: Sequence[str]) -> str:
@@ -127,11 +135,12 @@ class World:
         self.now = START
         self.api = FakeKubeApi(now=lambda: self.now, namespaces=("default", "argocd", "shop"))
         self.git = Repository()
+        self.receipts = Receipts(self.api, now=lambda: self.now)
         self.settings = Settings(**{"wave_delay_s": 0.0, **settings})
         self.engine = self._engine(kill)
 
     def _engine(self, kill: KillSwitch | None = None) -> Engine:
-        services = Services(self.api, self.git, now=lambda: self.now, kill=kill or KillSwitch())
+        services = Services(self.api, self.git, self.receipts, now=lambda: self.now, kill=kill or KillSwitch())
         return Engine(services, self.settings)
 
     async def restart(self, kill: KillSwitch | None = None) -> None:
@@ -171,12 +180,24 @@ class World:
             self.engine.queue.add(name)
         await self.settle()
 
-    async def push(self, **folders: list[Manifest]) -> str:
+    async def push(self, **folders: list[Manifest] | None) -> str:
         """Commit, announce, and let the engine work."""
-        revision = self.git.commit(**folders)
+        before, revision = self.git.head, self.git.commit(**folders)
+        self.receipts.announced(REPO, before, revision)
         await self.engine.examine(REPO, revision)
         await self.settle()
         return revision
+
+    def told(self, revision: str) -> list[str]:
+        """The lines of a push's receipt, without their common beginning."""
+        receipt = self.receipts.get(revision)
+        assert receipt is not None, f"{revision} has no receipt"
+        return [line.removeprefix("gitops  ") for line in receipt.lines()]
+
+    def is_told(self, revision: str) -> bool:
+        """Whether the stream of a push has come to its end."""
+        receipt = self.receipts.get(revision)
+        return receipt is not None and receipt.done
 
     async def change(self, patch: dict[str, Any], name: str = "web") -> None:
         """Patch an Application as kubectl would."""
