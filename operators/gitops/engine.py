@@ -39,7 +39,6 @@ _ROUNDS = 25
 _TOUCHED, _EVENT, _UNTOUCHED = 0, 5, 20
 _UNTOUCHED_AFTER_S = 20.0
 _RESYNC_S = 900.0
-_TROUBLED_S = 20.0
 log = get_logger("gitops")
 
 
@@ -167,7 +166,7 @@ class Engine:
         self._tell(app, seen, decided)
         if not decided.steps:
             memo.outcomes.clear()
-            return _next_look(seen, decided)
+            return self._next_look(seen, decided)
         secrets = secret_values(entry.desired for entry in seen.target.objects) if seen.target else frozenset()
         services = self._services
         context = execute.Context(services.api, self.live, manifest, secrets, services.now, services.kill)
@@ -182,7 +181,12 @@ class Engine:
         if not done.published:
             await self._reread(manifest)
             raise Retry("the status could not be published", after_s=1.0)
-        return _next_look(seen, decided) if _is_settled(decided, done) else None
+        return self._next_look(seen, decided) if _is_settled(decided, done) else None
+
+    def _next_look(self, seen: Seen, decided: Plan) -> float:
+        """Return the seconds until the next look without being woken: soon where something is wrong."""
+        again_s = self._settings.troubled_s if seen.troubles or not seen.complete else _RESYNC_S
+        return min(decided.requeue_after.total_seconds(), again_s) if decided.requeue_after is not None else again_s
 
     async def _refresh(self, app: Application) -> None:
         """Answer the refresh annotation: fetch; `hard` forgets what was rendered and asks discovery anew."""
@@ -270,12 +274,6 @@ class Engine:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _next_look(seen: Seen, decided: Plan) -> float:
-    """Return the seconds until an Application is looked at again without being woken: soon where something is wrong."""
-    again_s = _TROUBLED_S if seen.troubles or not seen.complete else _RESYNC_S
-    return min(decided.requeue_after.total_seconds(), again_s) if decided.requeue_after is not None else again_s
 
 
 def _is_settled(decided: Plan, done: execute.Done) -> bool:

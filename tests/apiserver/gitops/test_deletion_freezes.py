@@ -99,7 +99,10 @@ async def test_a_path_that_is_gone_deletes_nothing(deployed: Stage) -> None:
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        ({"web/goes.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: goes}\n  bad: [indentation"}, r"goes\.yaml"),
+        (
+            {"web/goes.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: goes}\n  bad: [indentation"},
+            r"goes\.yaml",
+        ),
         ({"web/Chart.yaml": charts.CHART, "web/templates/x.yaml": "{{ .Values.oops.deep }}"}, r"templates/x\.yaml"),
         ({"web/Chart.yaml": charts.CHART, "web/values.yaml": "a: [1", "web/templates/x.yaml": ""}, r"values\.yaml"),
     ],
@@ -146,12 +149,14 @@ async def broken_api_service(stage: Stage) -> AsyncIterator[Ref]:
         },
     }
     ref = Ref.of(await stage.api.create(made))
+    while (await stage.api.discover(fresh=True)).complete:
+        await asyncio.sleep(0.1)
     yield ref
     await stage.api.delete(ref)
 
 
-async def test_incomplete_discovery_deletes_nothing(running: Stage, broken_api_service: Ref) -> None:
-    stage = running
+async def test_incomplete_discovery_deletes_nothing(stage: Stage, broken_api_service: Ref) -> None:
+    stage.engine.start()
     await stage.push({"web/stays.yaml": charts.config("stays"), "web/goes.yaml": charts.config("goes")})
     await stage.create("web", syncPolicy=POLICY)
     await stage.until_synced("web")
