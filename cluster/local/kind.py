@@ -147,7 +147,7 @@ def create(settings: Settings, engine: Engine, making: Making) -> None:
 def write_kubeconfig(settings: Settings, engine: Engine, kind: Path) -> None:
     """Write the cluster's kubeconfig, readable by the user only, where it is missing or of another cluster."""
     command = Command([kind, "get", "kubeconfig", f"--name={settings.cluster_name}"], env=engine.env)
-    text = output(command)
+    text = output(command).rstrip("\n") + "\n"  # as kind itself writes it
     if settings.kubeconfig.is_file() and settings.kubeconfig.read_text() == text:
         return
     settings.cluster_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def test_the_gateway_and_the_git_server_answer_on_the_host(cluster: Cluster, gat
 
 
 def test_pods_of_every_node_resolve_and_reach_services_of_every_node(
-    cluster: Cluster, kubectl: Kubectl, namespace: str, platform_image: str
+    cluster: Cluster, kubectl: Kubectl, namespace: str, platform_image: str, eventually: Eventually
 ) -> None:
     names = [f"on-{number}" for number in range(len(cluster.nodes))]
     for name, node in zip(names, cluster.nodes, strict=True):
@@ -128,7 +129,8 @@ def test_pods_of_every_node_resolve_and_reach_services_of_every_node(
     )
     for source in names:
         for target in names:
-            assert fetches(kubectl, namespace, source, target), f"{source} does not reach {target}"
+            # A pod is ready before every node has programmed it into its Services.
+            eventually(partial(fetches, kubectl, namespace, source, target), f"{source} reaches {target}", 20)
 
 
 def test_a_network_policy_is_enforced(
@@ -141,7 +143,7 @@ def test_a_network_policy_is_enforced(
     kubectl.run(
         "wait", f"--namespace={namespace}", "--for=condition=Ready", "pod", "--all", "--timeout=60s", timeout_s=70
     )
-    assert fetches(kubectl, namespace, "caller", "web")
+    eventually(lambda: fetches(kubectl, namespace, "caller", "web"), "without a policy the pod is open", 20)
     policy = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
