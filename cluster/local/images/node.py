@@ -31,7 +31,9 @@ NAME = "automatrix/node"
 HERE = ROOT / "cluster" / "local"
 RECIPE = HERE / "recipes" / "node"
 ENTRYPOINT = "/usr/local/bin/entrypoint"
-CONTAINERD_S = 30.0
+CONTAINERD_S = 120.0
+# Hangs are the only thing to catch: a busy disk makes the engine slow with two gigabytes.
+ENGINE_S = 900.0
 # kind copies /var of the image into a volume of each node. The images' content is kept out of that copy; what is
 # unpacked from it must stay there, for one overlay file system cannot be written into another.
 SEED = """
@@ -120,12 +122,12 @@ def make(making: Making) -> None:
             _import_pulled(engine, seed, image)
         if official and missing_capabilities():
             _install_shim(settings, engine, progress, seed)
-        output(engine.command("stop", "--time=20", seed))
+        output(engine.command("stop", "--time=20", seed), timeout_s=ENGINE_S)
         entrypoint = [ENTRYPOINT, "/sbin/init"] if official else [ENTRYPOINT]
         changes = ("--change", f"ENTRYPOINT {json.dumps(entrypoint)}", "--change", "CMD []")
-        output(engine.command("commit", *changes, seed, making.wanted), timeout_s=600)
+        output(engine.command("commit", *changes, seed, making.wanted), timeout_s=ENGINE_S)
     if not official:
-        output(engine.command("rmi", "--no-prune", base))
+        output(engine.command("rmi", "--no-prune", base), timeout_s=ENGINE_S)
 
 
 def _pull(making: Making, name: str) -> bool:
@@ -187,9 +189,9 @@ def seeding(engine: Engine, base: str) -> Iterator[str]:
     """A container of the node image in which nothing runs but containerd; removed afterwards."""
     name = f"amx-seed-{hashlib.sha256(base.encode()).hexdigest()[:12]}"
     remove = engine.command("rm", "--force", "--volumes", name)
-    output(remove)
+    output(remove, timeout_s=ENGINE_S)
     options = ("--detach", "--privileged", "--network=none", f"--name={name}", "--entrypoint=sh")
-    output(engine.command("run", *options, base, "-c", SEED))
+    output(engine.command("run", *options, base, "-c", SEED), timeout_s=ENGINE_S)
     try:
         deadline = time.monotonic() + CONTAINERD_S
         while not _answers(engine.command("exec", name, "ctr", "version")):
@@ -199,7 +201,7 @@ def seeding(engine: Engine, base: str) -> Iterator[str]:
         yield name
     finally:
         with contextlib.suppress(CommandFailed):
-            output(remove)
+            output(remove, timeout_s=ENGINE_S)
 
 
 def _answers(command: Command) -> bool:
@@ -218,7 +220,7 @@ def _import_pulled(engine: Engine, seed: str, image: Image) -> None:
 def _install_shim(settings: Settings, engine: Engine, progress: Progress, seed: str) -> None:
     shim = binaries.ensure(settings, ["runc-shim"], progress)["runc-shim"]
     output(engine.command("exec", seed, "mv", "/usr/local/sbin/runc", "/usr/local/sbin/runc.real"))
-    output(engine.command("cp", shim, f"{seed}:/usr/local/sbin/runc"))
+    output(engine.command("cp", shim, f"{seed}:/usr/local/sbin/runc"), timeout_s=ENGINE_S)
 
 
 def _save(engine: Engine, image: str, target: Path) -> None:
