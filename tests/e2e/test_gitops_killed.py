@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,12 @@ POLICY = {"automated": {"prune": True, "selfHeal": True}, "syncOptions": ["Creat
 async def stage(cluster: Cluster, api: KubernetesApi, tmp_path: Path) -> AsyncIterator[Stage]:
     """Yield a stage on the cluster; the engine has not been started."""
     kubeconfig = cluster.settings.kubeconfig
-    async with FaultProxy(kubeconfig, tmp_path) as proxy, stages.stage("gitops-e2e", api, proxy, tmp_path) as ready:
+    name = f"gitops-{uuid.uuid4().hex[:6]}"
+    async with FaultProxy(kubeconfig, tmp_path) as proxy, stages.stage(name, api, proxy, tmp_path) as ready:
         yield ready
 
 
-def service(kubectl: Kubectl) -> dict[str, str]:
+def service(kubectl: Kubectl, hostname: str) -> dict[str, str]:
     """The golden path with the tenant's image, as the folder `web`."""
     source = ROOT / "charts" / "service"
     files = {f"web/{path.relative_to(source)}": path.read_text() for path in source.rglob("*") if path.is_file()}
@@ -52,7 +54,7 @@ def service(kubectl: Kubectl) -> dict[str, str]:
             "image": {"repository": repository, "tag": tag},
             "command": ["python3", "-m", "hub.api"],
             "port": 8000,
-            "hostname": "gitops-e2e.localhost",
+            "hostname": hostname,
             "health": {"path": "/readyz", "livenessPath": "/healthz"},
             "drainSeconds": 3,
             "replicas": 2,
@@ -70,7 +72,11 @@ async def test_killed_at_every_action_it_goes_on_and_no_request_fails(
     stage: Stage, cluster: Cluster, kubectl: Kubectl
 ) -> None:
     await stage.push(
-        {**service(kubectl), "side/stays.yaml": charts.config("stays"), "side/n-0.yaml": charts.config("n-0")}
+        {
+            **service(kubectl, f"{stage.name}.localhost"),
+            "side/stays.yaml": charts.config("stays"),
+            "side/n-0.yaml": charts.config("n-0"),
+        }
     )
     values = {"helm": {"releaseName": "web", "valueFiles": ["own.yaml", "message.yaml"]}}
     source = {"repoURL": stage.repo_url, "targetRevision": "main", "path": "web", **values}
@@ -82,7 +88,7 @@ async def test_killed_at_every_action_it_goes_on_and_no_request_fails(
     await asyncio.to_thread(stage.engine.stop)
     before = await _uid(stage, Ref("apps", "Deployment", stage.destination, "web"))
 
-    target = Target(f"http://127.0.0.1:{cluster.settings.http_port}/", "gitops-e2e.localhost")
+    target = Target(f"http://127.0.0.1:{cluster.settings.http_port}/", f"{stage.name}.localhost")
     with Traffic(target) as traffic:
         assert await asyncio.to_thread(traffic.wait_until_answered, 60)
         for number, action in enumerate(ACTION_TYPES, start=1):

@@ -26,7 +26,8 @@ LIVE_S = 120.0
 def checkout(cluster: Cluster, tmp_path: Path) -> Checkout:
     """A clone of the platform's repository, as a developer has it."""
     credential = (cluster.settings.cluster_dir / "git-credential").read_text().split()[0]
-    return Checkout.of(f"{credential.rstrip('/')}/platform.git", tmp_path / "checkout")
+    address = credential.rstrip("/").replace("%3a", ":")
+    return Checkout.of(f"{address}/platform.git", tmp_path / "checkout")
 
 
 @pytest.fixture
