@@ -15,11 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-import structlog
 from aiohttp import web
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, generate_latest
 
 from operators.kit.errors import Invalid
+from operators.kit.logging import get_logger
 
 from . import webhook
 from .receipts import Receipts, Said
@@ -44,7 +44,7 @@ _REFUSALS: Mapping[type[Exception], tuple[int, str]] = {
     webhook.NotConfigured: (503, ""),
 }
 
-log = structlog.get_logger(__name__)
+log = get_logger("gitops")
 
 
 @dataclass(frozen=True)

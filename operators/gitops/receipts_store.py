@@ -10,10 +10,9 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 
-import structlog
-
 from operators.kit.errors import PlatformError
 from operators.kit.kube import KubeApi, Manifest, Ref
+from operators.kit.logging import get_logger
 
 from .receipts_model import Receipt
 
@@ -24,7 +23,7 @@ COALESCE_S = 0.5
 RETRY_MAX_S = 30.0
 DATA_KEY = "receipt.json"
 
-log = structlog.get_logger(__name__)
+log = get_logger("gitops")
 
 
 class ReceiptStore:

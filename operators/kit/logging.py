@@ -37,9 +37,7 @@ def configure(level: str = "INFO") -> None:
         structlog.processors.format_exc_info,
         redact,
     ]
-    render: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer(sort_keys=True)
-    )
+    render = _console() if is_terminal else structlog.processors.JSONRenderer(sort_keys=True)
     structlog.configure(
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
@@ -49,6 +47,10 @@ def configure(level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=render, foreign_pre_chain=shared))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def _console() -> structlog.typing.Processor:
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -71,3 +73,14 @@ def _redacted(key: str, value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_redacted("", item) for item in value]
     return _URL_PASSWORD.sub(rf"\1{HIDDEN}@", value) if isinstance(value, str) else value
+
+
+if not structlog.is_configured():
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            redact,
+            _console(),
+        ]
+    )

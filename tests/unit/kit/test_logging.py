@@ -2,6 +2,8 @@
 
 import json
 import logging as standard_logging
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -61,3 +63,24 @@ def test_lines_are_json_and_redacted_for_structlog_and_for_libraries(capsys: pyt
     assert (own["operator"], own["reason"], own["level"]) == ("gitops", "drift", "info")
     assert library["event"].startswith("pull https://")
     assert "hunter2" not in written
+
+
+@pytest.mark.parametrize("setup", ["", "configure()", "sys.stderr.isatty = lambda: True; configure()"])
+def test_an_exception_is_told_without_the_local_variables_of_its_frames(setup: str) -> None:
+    # In a process of its own, because what is configured is global and the first case is before it is.
+    program = f"""
+import logging, sys
+from operators.kit.logging import configure, get_logger
+{setup}
+def fail():
+    manifest = {{"kind": "Secret", "data": {{"p": "hunt" + "er2"}}}}
+    raise KeyError("boom")
+try:
+    fail()
+except KeyError:
+    get_logger("gitops").exception("look failed")
+    logging.getLogger("kopf").exception("handler failed")
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "KeyError: 'boom'" in told.stdout + told.stderr
+    assert "hunter2" not in told.stdout + told.stderr
