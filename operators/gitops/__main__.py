@@ -32,6 +32,7 @@ from .kill import KillSwitch
 from .origin import GitOrigin
 from .receipts import Receipts
 from .render import Renderer
+from .render.helm_command import HelmLimits
 from .settings import Settings
 from .sources import GitSource
 from .webhook import WebhookSecrets
@@ -96,7 +97,7 @@ async def run(settings: Settings) -> None:
         receipts = Receipts(api, namespace=settings.namespace)
         git = GitSource(settings.cache_dir / "git", allow_file=settings.allow_file_repositories)
         stack.push_async_callback(git.close)
-        renderer = Renderer(git, settings.cache_dir / "render")
+        renderer = Renderer(git, settings.cache_dir / "render", limits=HelmLimits(timeout_s=settings.render_s))
         origin = GitOrigin(api, git, renderer, settings.namespace)
         engine = Engine(Services(api, origin, receipts, kill=KillSwitch(settings.kill_at)), settings)
         secrets = _Secrets(api, settings.namespace)

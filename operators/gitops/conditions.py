@@ -8,6 +8,7 @@ from datetime import datetime
 from .models import Condition
 
 PRUNE_CONFIRMATION = "PruneConfirmationWarning"
+PRUNE_FROZEN = "PruneFrozenWarning"
 
 
 def renewed(old: Iterable[Condition], found: Iterable[tuple[str, str]], now: datetime) -> tuple[Condition, ...]:

@@ -33,14 +33,18 @@ def comparable(manifest: Manifest) -> Manifest:
 
 
 def with_secret_data(manifest: Manifest) -> Manifest:
-    """Return a Secret with `stringData` folded into `data`, as the server would store it; others as they are."""
-    if not is_secret(manifest) or "stringData" not in manifest:
+    """Return a Secret with `stringData` folded into `data`, as the server would store it; others as they are.
+
+    One whose values are not all texts stays as it is, too: it is for the API server to refuse.
+    """
+    texts, data = manifest.get("stringData"), manifest.get("data") or {}
+    if not is_secret(manifest) or not isinstance(texts, dict) or not isinstance(data, dict):
         return manifest
-    encoded = {
-        name: base64.b64encode(str(value).encode()).decode() for name, value in (manifest["stringData"] or {}).items()
-    }
+    if not all(isinstance(value, str) for value in texts.values()):
+        return manifest
+    encoded = {name: base64.b64encode(value.encode()).decode() for name, value in texts.items()}
     rest = {key: value for key, value in manifest.items() if key != "stringData"}
-    return {**rest, "data": {**(manifest.get("data") or {}), **encoded}}
+    return {**rest, "data": {**data, **encoded}}
 
 
 def is_as_desired(desired: Manifest, live: Manifest) -> bool:

@@ -39,7 +39,6 @@ _ROUNDS = 25
 _TOUCHED, _EVENT, _UNTOUCHED = 0, 5, 20
 _UNTOUCHED_AFTER_S = 20.0
 _RESYNC_S = 900.0
-_TROUBLED_S = 20.0
 log = get_logger("gitops")
 
 
@@ -177,7 +176,7 @@ class Engine:
         now = self._services.now()
         decided = plan(app, seen, now)
         self._tell(app, seen, decided, now)
-        next_look = _next_look(seen, decided, stages.fair_chance(app, decided, now))
+        next_look = self._next_look(seen, decided, stages.fair_chance(app, decided, now))
         if not decided.steps:
             memo.outcomes.clear()
             return next_look
@@ -197,6 +196,12 @@ class Engine:
             await self._reread(manifest)
             raise Retry("the status could not be published", after_s=1.0)
         return next_look if _is_settled(decided, done) else None
+
+    def _next_look(self, seen: Seen, decided: Plan, fair_chance: timedelta | None) -> float:
+        """Return the seconds until the next look without being woken: soon where something is wrong."""
+        again_s = self._settings.troubled_s if seen.troubles or not seen.complete else _RESYNC_S
+        waits = [wait.total_seconds() for wait in (decided.requeue_after, fair_chance) if wait is not None]
+        return min([again_s, *waits])
 
     async def _refresh(self, app: Application) -> None:
         """Answer the refresh annotation: fetch; `hard` forgets what was rendered or failed, and asks discovery anew."""
@@ -317,13 +322,6 @@ class Engine:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _next_look(seen: Seen, decided: Plan, fair_chance: timedelta | None) -> float:
-    """Return the seconds until an Application is looked at again without being woken: soon where something is wrong."""
-    again_s = _TROUBLED_S if seen.troubles or not seen.complete else _RESYNC_S
-    waits = [wait.total_seconds() for wait in (decided.requeue_after, fair_chance) if wait is not None]
-    return min([again_s, *waits])
 
 
 def _is_settled(decided: Plan, done: execute.Done) -> bool:

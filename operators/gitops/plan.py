@@ -99,6 +99,7 @@ def _status(
     found += refusals.warnings(app)
     found += [("SyncError", moved.error)] if moved.error else []
     found += [(conditions.PRUNE_CONFIRMATION, moved.awaiting)] if moved.awaiting else []
+    found += [(conditions.PRUNE_FROZEN, moved.frozen)] if moved.frozen else []
     if seen.target is not None:
         found += list(seen.target.warnings)
         found += [("SyncError", seen.target.blocked)] if seen.target.blocked else []

@@ -28,6 +28,7 @@ class Moved:
     requeue_after: timedelta | None = None
     error: str = ""
     awaiting: str = ""
+    frozen: str = ""
     reason: str = ""
     is_new: bool = False
     takes_field: bool = False
@@ -104,6 +105,7 @@ def _moved(progress: sync.Progress, *, takes_field: bool = False, reason: str = 
         steps=progress.steps,
         requeue_after=progress.requeue_after,
         awaiting=progress.awaiting,
+        frozen=progress.frozen,
         reason=reason or progress.state.message or "",
         is_new=True,
         takes_field=takes_field,

@@ -120,4 +120,7 @@ def approval(app: Application) -> datetime | None:
 def _frozen(seen: Seen) -> str:
     if seen.troubles:
         return f"nothing is deleted while this lasts: {seen.troubles[0].message}"
-    return "nothing is deleted until all kinds of this Application have been read from the API server"
+    return (
+        "nothing is deleted until the API server has told of all kinds: `kubectl get apiservices` shows an APIService "
+        "that does not answer, the engine's log a kind that it may not read"
+    )

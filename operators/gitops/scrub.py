@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable
+from contextlib import suppress
 
 from operators.kit.kube import Manifest, Ref
 
@@ -28,15 +29,20 @@ def secret_values(manifests: Iterable[Manifest]) -> frozenset[str]:
     for manifest in manifests:
         if not is_secret(manifest):
             continue
-        for value in (manifest.get("stringData") or {}).values():
-            found.add(str(value))
-        for value in (manifest.get("data") or {}).values():
-            found.add(str(value))
-            try:
-                found.add(base64.b64decode(str(value), validate=True).decode())
-            except (binascii.Error, UnicodeDecodeError, ValueError):
-                continue
+        for value in _leaves([manifest.get("stringData"), manifest.get("data")]):
+            found.add(value)
+            with suppress(binascii.Error, UnicodeDecodeError, ValueError):
+                found.add(base64.b64decode(value, validate=True).decode())
     return frozenset(value for value in found if len(value) >= _SHORTEST)
+
+
+def _leaves(value: object) -> Iterable[str]:
+    """Yield every value below, also where a Secret is written in a way that the API server will refuse."""
+    if isinstance(value, dict | list):
+        for below in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(below)
+    elif value is not None:
+        yield str(value)
 
 
 def scrub(message: str, about: Manifest, values: Iterable[str] = ()) -> str:

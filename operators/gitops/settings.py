@@ -33,6 +33,10 @@ class Settings:
     """GITOPS_POLL_S: how often repositories are looked at without a webhook."""
     poll_jitter_s: float = 60.0
     """GITOPS_POLL_JITTER_S: at most this is added at random."""
+    render_s: float = 60.0
+    """GITOPS_RENDER_S: a chart that takes longer to render is an error."""
+    troubled_s: float = 20.0
+    """GITOPS_TROUBLED_S: when an Application with something wrong is looked at again without being woken."""
     wave_delay_s: float = 2.0
     """GITOPS_WAVE_DELAY_S: after a wave that changed something, before its health counts."""
     deletion_budget: int = 20

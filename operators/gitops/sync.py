@@ -45,6 +45,8 @@ class Progress:
     requeue_after: timedelta | None = None
     awaiting: str = ""
     """A question put to a person."""
+    frozen: str = ""
+    """Why nothing may be deleted at the moment."""
 
 
 @dataclass(frozen=True)
@@ -265,7 +267,7 @@ def _prune(run: _Sync) -> Progress:
     if wanted.refused:
         return _end(run, "Failed", wanted.refused)
     if wanted.frozen:
-        return _go_on(run, wanted.frozen, requeue_after=_LOOK_AGAIN)
+        return replace(_go_on(run, wanted.frozen, requeue_after=_LOOK_AGAIN), frozen=wanted.frozen)
     for live, why in wanted.skip:
         run.results.add(live, "PruneSkipped", why)
     skipped = {Ref.of(live) for live, _ in wanted.skip}

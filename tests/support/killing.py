@@ -11,6 +11,9 @@ from operators.gitops.kill import EXIT_CODE
 from tests.support.engine import free_the_lease
 from tests.support.stage import Stage
 
+_DYING_S = 20.0
+"""The story may be told before the engine has died of its last action."""
+
 
 class Killing:
     """What has become of the engine so far."""
@@ -27,6 +30,7 @@ async def killed_once(stage: Stage, at: str) -> AsyncIterator[Killing]:
     revival = asyncio.create_task(_revive(stage, killing))
     try:
         yield killing
+        await asyncio.wait([revival], timeout=_DYING_S)
         assert killing.happened, f"the story has no {at}: give it one"
     finally:
         if not killing.happened:

@@ -204,7 +204,12 @@ async def stage(name: str, api: KubeApi, proxy: FaultProxy, folder: Path) -> Asy
     """Set a stage, with an engine that has not been started yet; clear it away."""
     git = GitServer(folder / "git", extra={"WAIT_S": "0"})
     git.extra = {**git.extra, "PUBLIC_URL": f"http://127.0.0.1:{git.port}"}
-    settings = {"GITOPS_POLL_S": "1", "GITOPS_POLL_JITTER_S": "0", "GITOPS_WAVE_DELAY_S": "0.1"}
+    settings = {
+        "GITOPS_POLL_S": "1",
+        "GITOPS_POLL_JITTER_S": "0",
+        "GITOPS_WAVE_DELAY_S": "0.1",
+        "GITOPS_TROUBLED_S": "1",
+    }
     engine = Engine(proxy.kubeconfig, folder, name, git.engine_port, settings)
     await asyncio.to_thread(git.start)
     try:

@@ -15,6 +15,9 @@ from operators.kit.kube import Manifest
 
 ARGO_HOOK = "argocd.argoproj.io/hook"
 HELM_HOOK = "helm.sh/hook"
+LATE = frozenset(
+    {"PostSync", "SyncFail", "PreDelete", "PostDelete", "post-install", "post-upgrade", "pre-delete", "post-delete"}
+)
 ARGO_HOOKS = frozenset({"PreSync", "Sync", "PostSync", "SyncFail", "PreDelete", "PostDelete", "Skip"})
 NEVER_RUN = frozenset({"test", "test-success", "test-failure", "pre-rollback", "post-rollback"})
 """Helm hooks that Argo CD leaves out without a word, because it neither tests nor rolls back releases."""
@@ -39,8 +42,8 @@ class Collected:
             return
         _check(value, where)
         hooks = hooks_of(value)
-        if not hooks:
-            self.manifests.append(value)
+        if not hooks or hooks - LATE - NEVER_RUN - {"Skip"}:
+            self.manifests.append(value)  # a sync would have to wait for an early hook: planning refuses it
         elif not hooks <= NEVER_RUN | {"Skip"}:
             name = f"{value['kind']} {value['metadata']['name']}"
             self.unsupported.append(f"{name}: its hook {', '.join(sorted(hooks))} is not run: hooks are not served yet")

@@ -156,9 +156,12 @@ HOOK = "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, annotations: {{{ann
 @pytest.mark.parametrize(
     ("annotation", "applied", "reported"),
     [
-        pytest.param('"helm.sh/hook": pre-install', False, "Pod h: its hook pre-install", id="a Helm hook is reported"),
-        pytest.param('"argocd.argoproj.io/hook": PreSync', False, "Pod h: its hook PreSync", id="an Argo CD hook, too"),
-        pytest.param('"argocd.argoproj.io/hook": Sync', False, "Pod h: its hook Sync", id="even of the main phase"),
+        pytest.param('"helm.sh/hook": pre-install', True, "", id="an early Helm hook is for planning to refuse"),
+        pytest.param(
+            '"helm.sh/hook": post-install', False, "Pod h: its hook post-install", id="a late one is reported"
+        ),
+        pytest.param('"argocd.argoproj.io/hook": PreSync', True, "", id="an Argo CD hook, too"),
+        pytest.param('"argocd.argoproj.io/hook": Sync', True, "", id="even of the main phase"),
         pytest.param('"argocd.argoproj.io/hook": Skip', False, "", id="Skip is Argo CD's word for leaving out"),
         pytest.param('"argocd.argoproj.io/hook": nonsense', True, "", id="an unknown Argo CD hook is none"),
         pytest.param('"helm.sh/hook": test', False, "", id="tests are left out"),
