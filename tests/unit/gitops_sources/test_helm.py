@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -342,3 +343,25 @@ def test_source_fields_are_read_from_argo_cds_names() -> None:
     source = ApplicationSource.model_validate({"helm": {"valueFiles": None, "parameters": None}})
     assert source.helm is not None
     assert source.helm.value_files == ()
+
+
+@pytest.mark.parametrize("name", ["a={secret},b", "a=x,b", "a,b", "", "a\\,b"])
+async def test_a_file_parameters_name_cannot_name_another_file(bench: Bench, tmp_path: Path, name: str) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("the engine's own")
+    spec = {"helm": {"fileParameters": [{"name": name.format(secret=secret), "path": "values.yaml"}]}}
+    with pytest.raises(SourceError, match="fileParameters: the name") as caught:
+        await bench.render_files(chart(), spec)
+    assert caught.value.condition == "InvalidSpecError"
+
+
+@pytest.mark.parametrize("path", ["a,b.txt", "a\\,foo=values.yaml", "{a}.txt", "a=b.txt", "a\nb.txt"])
+async def test_a_file_parameter_is_read_from_exactly_its_file(bench: Bench, path: str) -> None:
+    spec = {"helm": {"fileParameters": [{"name": "foo", "path": path}]}}
+    assert data(await bench.render_files({**chart(), f"app/{path}": "mine"}, spec)) == {"foo": "mine"}
+
+
+async def test_the_name_of_a_file_parameter_may_have_an_escaped_dot_and_an_index(bench: Bench) -> None:
+    template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {x: {{ index .Values.l 0 `a.b/c` }}}\n"
+    spec = {"helm": {"fileParameters": [{"name": "l[0].a\\.b/c", "path": "x.txt"}]}}
+    assert data(await bench.render_files({**chart(template=template), "app/x.txt": "mine"}, spec)) == {"x": "mine"}
