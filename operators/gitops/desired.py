@@ -37,6 +37,8 @@ _EXCLUDED = frozenset(
         ("authorization.k8s.io", "LocalSubjectAccessReview"),
     }
 )
+_ARGO_HOOKS = frozenset({"PreSync", "Sync", "PostSync", "SyncFail", "PreDelete", "PostDelete", "Skip"})
+"""An annotation that names none of these makes no hook, as in Argo CD."""
 _DROPPED_HELM_HOOKS = frozenset({"test", "test-success", "test-failure", "pre-rollback", "post-rollback"})
 """Argo CD drops these as well: a sync is neither a test nor a roll-back."""
 _ORDINARY_HELM_HOOKS = frozenset({"crd-install"})
@@ -74,8 +76,7 @@ def build(manifests: Iterable[Manifest], place: Place, scope: Scope) -> Desired:
     for manifest in listed:
         hooks = _hooks(manifest)
         if hooks:
-            waiting = hooks - _LATE_HOOKS - {"Skip"}
-            if waiting:
+            if waiting := hooks - _LATE_HOOKS - {"Skip"}:
                 blocked.append(f"{Ref.of(manifest)} ({', '.join(sorted(waiting))})")
             elif hooks != {"Skip"}:
                 text = (
@@ -111,15 +112,19 @@ def _flattened(manifests: Iterable[Manifest]) -> Iterable[Manifest]:
 
 
 def _hooks(manifest: Manifest) -> set[str]:
-    """Return the hooks an object is, Helm's translated only as far as needed to tell ordinary objects apart."""
+    """Return the hooks an object is; an Argo CD hook hides Helm hooks of the same object, {"Skip"} is left out."""
     annotations = (manifest.get("metadata") or {}).get("annotations") or {}
-    argo = {name.strip() for name in str(annotations.get(ARGO_HOOK) or "").split(",")} - {""}
+    argo = _listed(annotations.get(ARGO_HOOK)) & _ARGO_HOOKS
     if argo:
-        return argo
-    helm = {name.strip() for name in str(annotations.get(HELM_HOOK) or "").split(",")} - {""}
-    if helm and not helm - _DROPPED_HELM_HOOKS:
+        return argo - {"Skip"} or argo
+    helm = _listed(annotations.get(HELM_HOOK))
+    if helm and helm <= _DROPPED_HELM_HOOKS:
         return {"Skip"}
     return helm - _DROPPED_HELM_HOOKS - _ORDINARY_HELM_HOOKS
+
+
+def _listed(text: object) -> set[str]:
+    return {name.strip() for name in str(text or "").split(",")} - {""}
 
 
 def _identity(manifest: Manifest) -> Ref:

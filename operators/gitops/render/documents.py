@@ -21,8 +21,13 @@ from yaml.resolver import Resolver
 
 from operators.gitops.sources import SourceError
 
+DEPTH = 100
+"""Levels of nesting of one text. libyaml's reader and what comes later recurse, and the former does so in C: without
+a limit a hundred thousand brackets end the process. Kubernetes' deepest schemas have about forty."""
 NODES = 2_000_000
 """Of one text, its aliases written out: more is a bomb, not a manifest."""
+
+TOO_DEEP = f"it is nested too deeply: more than {DEPTH} levels"
 
 INTEGER = re.compile(r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0o?[0-7_]+|0|[1-9][0-9_]*)")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -31,6 +36,17 @@ JSON_INTEGER = 1e21  # Go's JSON writes whole numbers below this without an expo
 
 class _Resolver(Resolver):
     yaml_implicit_resolvers = {}  # noqa: RUF012  # PyYAML copies it before the first change
+    _depth = 0
+
+    def descend_resolver(self, current_node: yaml.Node | None, current_index: Any) -> None:  # noqa: ARG002
+        """Called by libyaml's reader before it goes into each node: the place to stop it."""
+        self._depth += 1
+        if self._depth > DEPTH:
+            raise ConstructorError(None, None, TOO_DEEP, current_node.start_mark if current_node else None)
+
+    def ascend_resolver(self) -> None:
+        """Called when it comes back."""
+        self._depth -= 1
 
 
 _Resolver.add_implicit_resolver(
@@ -93,7 +109,7 @@ def parse_yaml(text: str, file: str) -> list[Document]:
         problem = error.problem or error.context or "not YAML"
         raise SourceError(f"{file}: {problem}", file=file, line=mark.line + 1 if mark else 0) from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+        reason = TOO_DEEP if isinstance(error, RecursionError) else str(error).partition("\n")[0]
         raise SourceError(f"{file}: {reason}", file=file) from None
 
 
@@ -101,19 +117,22 @@ def parse_json(text: str, file: str) -> list[Document]:
     """The one object of a JSON text."""
 
     def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        built = dict(pairs)
-        if len(built) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise SourceError(f"{file}: the key {twice!r} stands twice", file=file)
+        built: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in built:
+                raise SourceError(f"{file}: the key {name!r} stands twice", file=file)
+            built[name] = value
         return built
 
     try:
-        return [Document(json.loads(text, object_pairs_hook=no_duplicates), 1)]
+        value = json.loads(text, object_pairs_hook=no_duplicates)
     except json.JSONDecodeError as error:
         raise SourceError(f"{file}: {error.msg}", file=file, line=error.lineno) from None
     except RecursionError:
-        raise SourceError(f"{file}: nested too deeply", file=file) from None
+        raise SourceError(f"{file}: {TOO_DEEP}", file=file) from None
+    if _is_too_deep(value):
+        raise SourceError(f"{file}: {TOO_DEEP}", file=file)
+    return [Document(value, 1)]
 
 
 def _documents(text: str) -> Iterator[Document]:
@@ -132,22 +151,42 @@ def _documents(text: str) -> Iterator[Document]:
         loader.dispose()
 
 
-def _size(node: yaml.Node, known: dict[int, int]) -> int:
-    """How many nodes there are with every alias written out; the same node is counted once and remembered."""
+def _size(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """How many nodes and how many levels there are with every alias written out; the same node is counted once."""
     if id(node) in known:
-        if not known[id(node)]:
+        if not known[id(node)][0]:
             raise ConstructorError(None, None, "an alias contains itself", node.start_mark)
         return known[id(node)]
-    known[id(node)] = 0
-    size = 1
+    known[id(node)] = (0, 0)
+    below: list[yaml.Node] = []
     if isinstance(node, yaml.MappingNode):
-        size += sum(_size(key, known) + _size(value, known) for key, value in node.value)
+        below = [item for pair in node.value for item in pair]
     elif isinstance(node, yaml.SequenceNode):
-        size += sum(_size(item, known) for item in node.value)
+        below = node.value
+    size, depth = 1, 1
+    for item in below:
+        more, deeper = _size(item, known)
+        size, depth = size + more, max(depth, deeper + 1)
     if size > NODES:
         raise ConstructorError(None, None, "the aliases stand for too much", node.start_mark)
-    known[id(node)] = size
-    return size
+    if depth > DEPTH:
+        raise ConstructorError(None, None, TOO_DEEP, node.start_mark)
+    known[id(node)] = (size, depth)
+    return size, depth
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEPTH):
+        level = [
+            item
+            for above in level
+            if isinstance(above, dict | list)
+            for item in (above.values() if isinstance(above, dict) else above)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _number(text: str) -> float | str:

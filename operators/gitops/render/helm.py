@@ -29,6 +29,8 @@ from .request import RenderRequest
 from .values import local_path, resolved, value_files
 
 RELEASE = re.compile(r"(?=.{1,53}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+PARAMETER = re.compile(r"(?:[A-Za-z0-9_/\[\]-]|\\?\.)+")
+"""A name that Helm's --set-file cannot take for two: a comma or an equals sign in it would name a file to read."""
 SOURCE = re.compile(r"^# Source: (.+)$", re.MULTILINE)
 LARGE_TEXT = 64 << 10
 """From here on parsing would hold up the event loop for longer than a thread costs."""
@@ -68,6 +70,12 @@ async def planned(request: RenderRequest, files: Files, environment: BuildEnviro
     values = await value_files(helm, path, files, environment)
     parameters = []
     for parameter in helm.file_parameters:
+        if not PARAMETER.fullmatch(parameter.name):
+            raise SourceError(
+                f"helm.fileParameters: the name {parameter.name!r} is invalid: letters, digits, '_', '-', '/', '.' and "
+                "[index] only",
+                condition="InvalidSpecError",
+            )
         wanted = local_path(parameter.path, "helm.fileParameters", environment)
         found = await resolved(wanted, path, files)
         if found is None:
@@ -122,7 +130,11 @@ class Helm:
         await self._check_file_dependencies(call, cwd)
         arguments = ["template", call.release, ".", *call.arguments]
         arguments += [f"--values={_quoted(str(root / path))}" for path in call.value_files]
-        arguments += [f"--set-file={name}={escaped(str(root / path))}" for name, path in call.file_parameters]
+        for number, (name, path) in enumerate(call.file_parameters):
+            # Under a name of ours: what Helm splits and unescapes holds nothing that an author wrote.
+            file = work / f"parameter-{number}"
+            file.hardlink_to(root / path)
+            arguments.append(f"--set-file={name}={file}")
         stdin = call.inline_values.encode() if call.inline_values else None
         done = await self._command.execute(arguments + ["--values=-"] * (stdin is not None), cwd=cwd, stdin=stdin)
         if done.returncode:
@@ -148,7 +160,7 @@ class Helm:
 
 def _quoted(path: str) -> str:
     """Helm reads --values as a line of comma-separated values."""
-    return '"' + path.replace('"', '""') + '"' if any(c in path for c in ',"') else path
+    return '"' + path.replace('"', '""') + '"' if any(c in path for c in ',"\r\n') else path
 
 
 def _collected(stdout: bytes, stderr: str, chart: Chart) -> Collected:

@@ -1,6 +1,7 @@
 """From parsed documents to manifests that can be planned with.
 
-In:  documents and where they come from. Out: manifests in order, and what was left out because hooks are not served.
+In:  documents and where they come from. Out: manifests in order, hooks among them: what is done about a hook is
+decided where the desired objects are built. `unsupported` tells what did not even become a manifest.
 What is wrong with an object is said here, with its file, so that nothing half-formed reaches the plan.
 """
 
@@ -12,15 +13,6 @@ from typing import Any
 
 from operators.gitops.sources import SourceError
 from operators.kit.kube import Manifest
-
-ARGO_HOOK = "argocd.argoproj.io/hook"
-HELM_HOOK = "helm.sh/hook"
-LATE = frozenset(
-    {"PostSync", "SyncFail", "PreDelete", "PostDelete", "post-install", "post-upgrade", "pre-delete", "post-delete"}
-)
-ARGO_HOOKS = frozenset({"PreSync", "Sync", "PostSync", "SyncFail", "PreDelete", "PostDelete", "Skip"})
-NEVER_RUN = frozenset({"test", "test-success", "test-failure", "pre-rollback", "post-rollback"})
-"""Helm hooks that Argo CD leaves out without a word, because it neither tests nor rolls back releases."""
 
 
 @dataclass(slots=True)
@@ -41,12 +33,7 @@ class Collected:
                 self.add(item, file=file, line=line)
             return
         _check(value, where)
-        hooks = hooks_of(value)
-        if not hooks or hooks - LATE - NEVER_RUN - {"Skip"}:
-            self.manifests.append(value)  # a sync would have to wait for an early hook: planning refuses it
-        elif not hooks <= NEVER_RUN | {"Skip"}:
-            name = f"{value['kind']} {value['metadata']['name']}"
-            self.unsupported.append(f"{name}: its hook {', '.join(sorted(hooks))} is not run: hooks are not served yet")
+        self.manifests.append(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +46,6 @@ class Where:
     def error(self, message: str) -> SourceError:
         """An error at this place."""
         return SourceError(f"{self.file}: {message}", file=self.file, line=self.line)
-
-
-def hooks_of(manifest: Manifest) -> frozenset[str]:
-    """The hooks an object is for; none for an ordinary one. An Argo CD hook hides Helm hooks of the same object."""
-    annotations = manifest["metadata"].get("annotations") or {}
-    argo = _listed(annotations.get(ARGO_HOOK)) & ARGO_HOOKS
-    if argo:
-        return argo - {"Skip"} or argo
-    helm = annotations.get(HELM_HOOK)
-    # A CRD that Helm 2 installed by hook is an ordinary object to Argo CD.
-    return frozenset() if helm == "crd-install" else _listed(helm)
-
-
-def _listed(text: object) -> frozenset[str]:
-    return frozenset(part.strip() for part in str(text or "").split(",") if part.strip())
 
 
 def _check(manifest: Manifest, where: Where) -> None:

@@ -32,12 +32,12 @@ class RenderRequest:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The manifests of one source, in the order they were rendered, exactly as rendered.
+    """The manifests of one source, in the order they were rendered, exactly as rendered, hooks among them.
 
     An object without a namespace has none here: whether its kind is namespaced is known to discovery only, so
     the caller fills in the destination's. The manifests may be shared with other answers: never change them in place.
     `paths` are the files and directories of the repository the result depends on: equal `content_key` of them means
-    equal result. `unsupported` names what Argo CD would have done and is not done here, one sentence each.
+    equal result. `unsupported` names what the renderer itself left out, one sentence each.
     """
 
     manifests: tuple[Manifest, ...]

@@ -182,12 +182,22 @@ class Objects:
 
 
 def parse_tree(data: bytes) -> Tree:
-    """Git's directory format: mode, space, name, NUL, 20 bytes of id, repeated."""
+    """Git's directory format: mode, space, name, NUL, 20 bytes of id, repeated.
+
+    Raises SourceError for what no commit made by git holds: a name such as `../x` would be written wherever it leads.
+    """
     tree, at, end = {}, 0, len(data)
-    while at < end:
-        space = data.index(b" ", at)
-        null = data.index(b"\0", space)
-        name = data[space + 1 : null].decode(errors="surrogateescape")
-        tree[name] = Entry(int(data[at:space], 8), data[null + 1 : null + 21].hex())
-        at = null + 21
+    try:
+        while at < end:
+            space = data.index(b" ", at)
+            null = data.index(b"\0", space)
+            name = data[space + 1 : null].decode(errors="surrogateescape")
+            if name in ("", ".", "..") or "/" in name:
+                raise SourceError(f"the repository holds an entry named {name!r}, which no file can have")
+            tree[name] = Entry(int(data[at:space], 8), data[null + 1 : null + 21].hex())
+            at = null + 21
+    except ValueError:
+        raise SourceError("the repository holds a directory that git cannot have written") from None
+    if at != end:
+        raise SourceError("the repository holds a directory that git cannot have written")
     return tree

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from operators.gitops.render.documents import parse_json, parse_yaml
+from operators.gitops.render.documents import as_node, parse_json, parse_yaml
 from operators.gitops.render.globs import base_of, compiled
 from operators.gitops.sources import SourceError
 
@@ -43,6 +43,8 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)
 )
 
+LADDER = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 5000))
+
 
 @pytest.mark.parametrize(
     ("text", "words", "line"),
@@ -56,7 +58,10 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
             "a: !!python/object/apply:os.system [x]\n", "could not determine a constructor", 1, id="a Python tag"
         ),
         pytest.param("[a, b]: 1\n", "a key must be a plain value", 1, id="a key that is a list"),
-        pytest.param("[" * 5000, "f.yaml", 0, id="nested too deeply"),
+        pytest.param("\n" + "[" * 5000, "nested too deeply", 2, id="nested too deeply"),
+        pytest.param("{a: " * 500, "nested too deeply", 1, id="mappings nested too deeply"),
+        pytest.param("- " * 500 + "a", "nested too deeply", 1, id="lists in lists on one line"),
+        pytest.param(LADDER, "nested too deeply", 100, id="aliases nested too deeply"),
     ],
 )
 def test_what_is_wrong_has_its_line(text: str, words: str, line: int) -> None:
@@ -64,6 +69,24 @@ def test_what_is_wrong_has_its_line(text: str, words: str, line: int) -> None:
         parse_yaml(text, "f.yaml")
     assert caught.value.file == "f.yaml"
     assert not line or caught.value.line == line
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "{a: " * 100_000, "- " * 100_000, "? " * 100_000])
+def test_a_text_of_nothing_but_brackets_does_not_end_the_process(text: str) -> None:
+    with pytest.raises(SourceError, match="nested too deeply"):
+        parse_yaml(text, "f.yaml")
+    assert as_node(text) is None
+
+
+def test_a_hundred_levels_are_not_too_deep() -> None:
+    assert parse_yaml("[" * 100 + "]" * 100, "f.yaml")
+    assert parse_json("[" * 100 + "]" * 100, "f.json")
+
+
+@pytest.mark.parametrize("depth", [101, 500, 100_000])
+def test_json_is_not_nested_deeper_than_yaml(depth: int) -> None:
+    with pytest.raises(SourceError, match="nested too deeply"):
+        parse_json("[" * depth + "]" * depth, "f.json")
 
 
 def test_json_errors_have_their_line() -> None:

@@ -13,6 +13,7 @@ import pytest
 from operators.gitops.render import Renderer
 from operators.gitops.render.helm_command import HelmLimits
 from operators.gitops.sources import SourceError
+from operators.gitops.sources.objects import parse_tree
 
 from .conftest import Bench, chart, data
 
@@ -335,3 +336,21 @@ async def test_a_very_large_parameter_is_refused_clearly(bench: Bench) -> None:
     spec = {"helm": {"parameters": [{"name": "foo", "value": "x" * 200_000}]}}
     with pytest.raises(SourceError, match="parameter very large"):
         await bench.render_files(chart(), spec)
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../../PWNED", "a/b"])
+@pytest.mark.parametrize("spec", [{}, {"directory": {"recurse": True}}], ids=["Helm", "Directory"])
+async def test_a_commit_cannot_write_outside_its_work_folder(bench: Bench, name: str, spec: dict[str, Any]) -> None:
+    bench.upstream.commit(chart())
+    evil = bench.upstream.tree_with("app", name, "values.yaml")
+    bench.upstream.push_tree({"app": evil})
+    with pytest.raises(SourceError, match="which no file can have"):
+        await bench.render(spec)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"100644 \0" + b"i" * 20, b"100644 a", b"nonsense", b"100644 a\0short", b"x a\0" + b"i" * 20]
+)
+def test_a_directory_that_git_cannot_have_written_is_refused(raw: bytes) -> None:
+    with pytest.raises(SourceError, match="the repository holds"):
+        parse_tree(raw)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from operators.gitops.desired import Place, build
 from operators.gitops.models import ApplicationSource
 from operators.gitops.render.helm_command import find_executable
 from operators.gitops.sources import EVERY_COMMIT, SourceError
@@ -154,32 +156,36 @@ HOOK = "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, annotations: {{{ann
 
 
 @pytest.mark.parametrize(
-    ("annotation", "applied", "reported"),
+    ("annotation", "applied", "warned", "blocked"),
     [
-        pytest.param('"helm.sh/hook": pre-install', True, "", id="an early Helm hook is for planning to refuse"),
-        pytest.param(
-            '"helm.sh/hook": post-install', False, "Pod h: its hook post-install", id="a late one is reported"
-        ),
-        pytest.param('"argocd.argoproj.io/hook": PreSync', True, "", id="an Argo CD hook, too"),
-        pytest.param('"argocd.argoproj.io/hook": Sync', True, "", id="even of the main phase"),
-        pytest.param('"argocd.argoproj.io/hook": Skip', False, "", id="Skip is Argo CD's word for leaving out"),
-        pytest.param('"argocd.argoproj.io/hook": nonsense', True, "", id="an unknown Argo CD hook is none"),
-        pytest.param('"helm.sh/hook": test', False, "", id="tests are left out"),
-        pytest.param('"helm.sh/hook": "post-rollback"', False, "", id="nothing is ever rolled back by Helm"),
-        pytest.param('"helm.sh/hook": "test,post-install"', False, "post-install", id="one of two"),
-        pytest.param('"other": x', True, "", id="an ordinary object"),
+        pytest.param('"helm.sh/hook": pre-install', False, "", "Pod h (pre-install)", id="a Helm hook others wait for"),
+        pytest.param('"helm.sh/hook": "pre-upgrade,pre-install"', False, "", "pre-install, pre-upgrade", id="two"),
+        pytest.param('"argocd.argoproj.io/hook": PreSync', False, "", "Pod h (PreSync)", id="an Argo CD hook, too"),
+        pytest.param('"argocd.argoproj.io/hook": Sync', False, "", "Pod h (Sync)", id="even of the main phase"),
+        pytest.param('"argocd.argoproj.io/hook": Skip', False, "", "", id="Skip is Argo CD's word for leaving out"),
+        pytest.param('"argocd.argoproj.io/hook": nonsense', True, "", "", id="an unknown Argo CD hook is none"),
+        pytest.param('"helm.sh/hook": test', False, "", "", id="tests are left out"),
+        pytest.param('"helm.sh/hook": "post-rollback"', False, "", "", id="nothing is ever rolled back by Helm"),
+        pytest.param('"helm.sh/hook": "test,post-install"', False, "post-install hook", "", id="one of two"),
+        pytest.param('"argocd.argoproj.io/hook": PostSync', False, "PostSync hook", "", id="nothing waits for it"),
+        pytest.param('"other": x', True, "", "", id="an ordinary object"),
     ],
 )
-async def test_hooks_are_named_and_not_applied(bench: Bench, annotation: str, applied: bool, reported: str) -> None:
+async def test_a_charts_hooks_are_never_applied_and_those_that_others_wait_for_stop_the_sync(
+    bench: Bench, annotation: str, applied: bool, warned: str, blocked: str
+) -> None:
     hook = HOOK.format(name="h", annotation=annotation)
     rendered = await bench.render_files(chart(**{"templates/h.yaml": hook}))
-    assert ("Pod" in [m["kind"] for m in rendered.manifests]) is applied
-    assert (reported in " ".join(rendered.unsupported)) if reported else rendered.unsupported == ()
+    desired = build(rendered.manifests, Place("web", "shop"), lambda _: True)
+    assert ("Pod" in [m["kind"] for m in desired.objects]) is applied
+    said = " ".join(text for _, text in desired.warnings)
+    assert (warned in said) if warned else not said
+    assert (blocked in desired.blocked) if blocked else not desired.blocked
 
 
 async def test_a_crd_of_the_old_crd_install_hook_is_applied_from_a_directory(bench: Bench) -> None:
     rendered = await bench.render_files({"app/h.yaml": HOOK.format(name="h", annotation='"helm.sh/hook": crd-install')})
-    assert len(rendered.manifests) == 1
+    assert len(build(rendered.manifests, Place("web", "shop"), lambda _: True).objects) == 1
 
 
 async def test_helm_names_a_hook_it_leaves_out_itself(bench: Bench) -> None:
@@ -345,3 +351,25 @@ def test_source_fields_are_read_from_argo_cds_names() -> None:
     source = ApplicationSource.model_validate({"helm": {"valueFiles": None, "parameters": None}})
     assert source.helm is not None
     assert source.helm.value_files == ()
+
+
+@pytest.mark.parametrize("name", ["a={secret},b", "a=x,b", "a,b", "", "a\\,b"])
+async def test_a_file_parameters_name_cannot_name_another_file(bench: Bench, tmp_path: Path, name: str) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("the engine's own")
+    spec = {"helm": {"fileParameters": [{"name": name.format(secret=secret), "path": "values.yaml"}]}}
+    with pytest.raises(SourceError, match="fileParameters: the name") as caught:
+        await bench.render_files(chart(), spec)
+    assert caught.value.condition == "InvalidSpecError"
+
+
+@pytest.mark.parametrize("path", ["a,b.txt", "a\\,foo=values.yaml", "{a}.txt", "a=b.txt", "a\nb.txt"])
+async def test_a_file_parameter_is_read_from_exactly_its_file(bench: Bench, path: str) -> None:
+    spec = {"helm": {"fileParameters": [{"name": "foo", "path": path}]}}
+    assert data(await bench.render_files({**chart(), f"app/{path}": "mine"}, spec)) == {"foo": "mine"}
+
+
+async def test_the_name_of_a_file_parameter_may_have_an_escaped_dot_and_an_index(bench: Bench) -> None:
+    template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {x: {{ index .Values.l 0 `a.b/c` }}}\n"
+    spec = {"helm": {"fileParameters": [{"name": "l[0].a\\.b/c", "path": "x.txt"}]}}
+    assert data(await bench.render_files({**chart(template=template), "app/x.txt": "mine"}, spec)) == {"x": "mine"}
