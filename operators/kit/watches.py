@@ -50,7 +50,7 @@ class KindWatch:
     ) -> None:
         self.watched = watched
         self.synced = False
-        """Whether all objects have been told once."""
+        """Whether all objects have been told, and the server has not refused to tell more since."""
         self.error: ApiError | Conflict | None = None
         """What keeps it from watching now; None while all is well."""
         self._api = api
@@ -92,6 +92,7 @@ class KindWatch:
         except (NotFound, Forbidden) as error:
             # The server is well and says no (a CRD was removed, rights are missing): that is for readiness to tell.
             self._version = ""
+            self.synced = False  # what was told is true no longer: whoever decides by it must know
             self.error = error
             self._heard()
             return "refused"
@@ -173,12 +174,16 @@ class Watches:
 
     @property
     def synced(self) -> bool:
-        """Whether every watch has told all its objects once."""
+        """Whether every watch has told all its objects and is not refused."""
         return all(watch.synced for watch in self._watches.values())
 
     def is_synced(self, watched: Watched) -> bool:
-        """Whether this watch has told all its objects once."""
+        """Whether this watch has told all its objects and is not refused."""
         return watched in self._watches and self._watches[watched].synced
+
+    def is_unserved(self, watched: Watched) -> bool:
+        """Whether the server says that it has no such kind in this version."""
+        return watched in self._watches and isinstance(self._watches[watched].error, NotFound)
 
     def complaints(self, fresh_s: float = FRESH_S) -> list[str]:
         """Return what a liveness probe should fail for: watches that are silent or whose task has died."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from operators.kit.errors import NotFound, Unavailable
+from operators.kit.errors import Forbidden, NotFound, Unavailable
 from operators.kit.kube import Manifest, Ref
 from operators.kit.queue import Backoff
 from operators.kit.testing import FakeKubeApi
@@ -154,3 +154,19 @@ async def test_a_kind_that_vanishes_keeps_what_was_known(api: FakeKubeApi, told:
         while not isinstance(watch.error, NotFound):
             await asyncio.sleep(0.01)
     assert told.events == [("here", True)]
+
+
+async def test_a_watch_that_is_refused_later_is_not_synced_until_it_is_allowed_again(
+    api: FakeKubeApi, told: Told, watch: KindWatch
+) -> None:
+    await asyncio.wait_for(told.synced.wait(), 10)
+    api.faults.add(lambda call: call.verb in ("list", "watch"), Forbidden(403, "Forbidden", "no rights"))
+    api.store.cut()
+    async with asyncio.timeout(10):
+        while watch.synced:
+            await asyncio.sleep(0.01)
+    told.synced.clear()
+    api.faults.clear()
+    await asyncio.wait_for(told.synced.wait(), 10)
+    assert watch.synced
+    assert watch.error is None
