@@ -19,6 +19,8 @@ from .queue import Backoff
 
 # Servers send a bookmark about once a minute; two missed ones and a reconnect fit in here.
 FRESH_S = 150.0
+# A server that answers with failures for longer than a rolling restart takes may have told others more than us.
+FAILING_S = 30.0
 
 OnEvent = Callable[[Ref, Manifest | None], None]
 
@@ -60,6 +62,7 @@ class KindWatch:
         self._known: dict[Ref, Ref] = {}
         self._version = ""
         self._failures = 0
+        self._failing_since: float | None = None
         self._heard_at = _now()
 
     @property
@@ -97,15 +100,26 @@ class KindWatch:
             self._heard()
             return "refused"
         except (ApiError, Conflict) as error:
-            self.error = error
+            self._note_failure(error)
             return "error"
         return "closed"
+
+    def _note_failure(self, error: ApiError | Conflict) -> None:
+        """An answer of any status is a sign of life, which a restart of this process would not better."""
+        self.error = error
+        if isinstance(error, ApiError) and error.status == 0:
+            return
+        self._heard()
+        if self._failing_since is None:
+            self._failing_since = _now()
+        elif _now() - self._failing_since > FAILING_S:
+            self._version = ""
+            self.synced = False
 
     async def _list(self) -> None:
         watched = self.watched
         listed = await self._api.list(watched.group, watched.version, watched.kind, namespace=watched.namespace)
-        self._heard()
-        self.error = None
+        self._note_success()
         present = {Ref.of(manifest): manifest for manifest in listed.items}
         for ref in [ref for ref in self._known.values() if ref not in present]:
             self._tell(ref, None)
@@ -129,8 +143,7 @@ class KindWatch:
             self._take(event)
 
     def _take(self, event: WatchEvent) -> None:
-        self._heard()
-        self.error = None
+        self._note_success()
         self._failures = 0
         self._version = event.object["metadata"]["resourceVersion"]
         if event.type != "BOOKMARK":
@@ -143,6 +156,11 @@ class KindWatch:
         else:
             self._known[ref] = ref
         self._on_event(ref, manifest)
+
+    def _note_success(self) -> None:
+        self._heard()
+        self.error = None
+        self._failing_since = None
 
     def _heard(self) -> None:
         self._heard_at = _now()
