@@ -45,8 +45,12 @@ class Live:
         wanted.setdefault(("", "Namespace"), _NAMESPACE)
         asked = [(group, kind) for group, _, kind in kinds]
         for group, version, kind in kinds:
-            wanted.setdefault((group, kind), Watched(group, version, kind))
-        if len(wanted) > len(self._wanted):
+            watched = wanted.setdefault((group, kind), Watched(group, version, kind))
+            if watched.version != version and self.watches.is_unserved(watched):
+                # Its version was taken from the CRD: begin anew with one that is served.
+                wanted[(group, kind)] = Watched(group, version, kind)
+                self._drop_kind(group, kind)
+        if wanted != self._wanted:
             self._wanted = wanted
             self.watches.follow(wanted.values())
         # A kind that did not come in time once is not waited for again: its watch goes on trying by itself.
@@ -65,8 +69,7 @@ class Live:
         if watched is None:
             return
         self.watches.follow(self._wanted.values())
-        for ref in [ref for ref in self._names if (ref.group, ref.kind) == (group, kind)]:
-            self._drop(ref)
+        self._drop_kind(group, kind)
 
     def tracked(self, application: str) -> tuple[Manifest, ...]:
         """Return all live objects of an Application, in an order of their own. Not to be changed in place."""
@@ -140,6 +143,10 @@ class Live:
         self._owners[ref] = owner
         self._by_application[owner].add(ref)
         return True
+
+    def _drop_kind(self, group: str, kind: str) -> None:
+        for ref in [ref for ref in self._names if (ref.group, ref.kind) == (group, kind)]:
+            self._drop(ref)
 
     def _drop(self, ref: Ref) -> str:
         self._names.discard(ref)

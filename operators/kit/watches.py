@@ -19,6 +19,8 @@ from .queue import Backoff
 
 # Servers send a bookmark about once a minute; two missed ones and a reconnect fit in here.
 FRESH_S = 150.0
+# A server that answers with failures for longer than a rolling restart takes may have told others more than us.
+FAILING_S = 30.0
 
 OnEvent = Callable[[Ref, Manifest | None], None]
 
@@ -50,7 +52,7 @@ class KindWatch:
     ) -> None:
         self.watched = watched
         self.synced = False
-        """Whether all objects have been told once."""
+        """Whether all objects have been told, and the server has not refused to tell more since."""
         self.error: ApiError | Conflict | None = None
         """What keeps it from watching now; None while all is well."""
         self._api = api
@@ -60,6 +62,7 @@ class KindWatch:
         self._known: dict[Ref, Ref] = {}
         self._version = ""
         self._failures = 0
+        self._failing_since: float | None = None
         self._heard_at = _now()
 
     @property
@@ -92,19 +95,31 @@ class KindWatch:
         except (NotFound, Forbidden) as error:
             # The server is well and says no (a CRD was removed, rights are missing): that is for readiness to tell.
             self._version = ""
+            self.synced = False  # what was told is true no longer: whoever decides by it must know
             self.error = error
             self._heard()
             return "refused"
         except (ApiError, Conflict) as error:
-            self.error = error
+            self._note_failure(error)
             return "error"
         return "closed"
+
+    def _note_failure(self, error: ApiError | Conflict) -> None:
+        """An answer of any status is a sign of life, which a restart of this process would not better."""
+        self.error = error
+        if isinstance(error, ApiError) and error.status == 0:
+            return
+        self._heard()
+        if self._failing_since is None:
+            self._failing_since = _now()
+        elif _now() - self._failing_since > FAILING_S:
+            self._version = ""
+            self.synced = False
 
     async def _list(self) -> None:
         watched = self.watched
         listed = await self._api.list(watched.group, watched.version, watched.kind, namespace=watched.namespace)
-        self._heard()
-        self.error = None
+        self._note_success()
         present = {Ref.of(manifest): manifest for manifest in listed.items}
         for ref in [ref for ref in self._known.values() if ref not in present]:
             self._tell(ref, None)
@@ -128,8 +143,7 @@ class KindWatch:
             self._take(event)
 
     def _take(self, event: WatchEvent) -> None:
-        self._heard()
-        self.error = None
+        self._note_success()
         self._failures = 0
         self._version = event.object["metadata"]["resourceVersion"]
         if event.type != "BOOKMARK":
@@ -142,6 +156,11 @@ class KindWatch:
         else:
             self._known[ref] = ref
         self._on_event(ref, manifest)
+
+    def _note_success(self) -> None:
+        self._heard()
+        self.error = None
+        self._failing_since = None
 
     def _heard(self) -> None:
         self._heard_at = _now()
@@ -173,12 +192,16 @@ class Watches:
 
     @property
     def synced(self) -> bool:
-        """Whether every watch has told all its objects once."""
+        """Whether every watch has told all its objects and is not refused."""
         return all(watch.synced for watch in self._watches.values())
 
     def is_synced(self, watched: Watched) -> bool:
-        """Whether this watch has told all its objects once."""
+        """Whether this watch has told all its objects and is not refused."""
         return watched in self._watches and self._watches[watched].synced
+
+    def is_unserved(self, watched: Watched) -> bool:
+        """Whether the server says that it has no such kind in this version."""
+        return watched in self._watches and isinstance(self._watches[watched].error, NotFound)
 
     def complaints(self, fresh_s: float = FRESH_S) -> list[str]:
         """Return what a liveness probe should fail for: watches that are silent or whose task has died."""

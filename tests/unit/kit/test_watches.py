@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from operators.kit.errors import NotFound, Unavailable
+from operators.kit import watches as watches_module
+from operators.kit.errors import Forbidden, NotFound, Unavailable
 from operators.kit.kube import Manifest, Ref
 from operators.kit.queue import Backoff
 from operators.kit.testing import FakeKubeApi
@@ -154,3 +155,58 @@ async def test_a_kind_that_vanishes_keeps_what_was_known(api: FakeKubeApi, told:
         while not isinstance(watch.error, NotFound):
             await asyncio.sleep(0.01)
     assert told.events == [("here", True)]
+
+
+async def test_a_watch_that_is_refused_later_is_not_synced_until_it_is_allowed_again(
+    api: FakeKubeApi, told: Told, watch: KindWatch
+) -> None:
+    await asyncio.wait_for(told.synced.wait(), 10)
+    api.faults.add(lambda call: call.verb in ("list", "watch"), Forbidden(403, "Forbidden", "no rights"))
+    api.store.cut()
+    async with asyncio.timeout(10):
+        while watch.synced:
+            await asyncio.sleep(0.01)
+    told.synced.clear()
+    api.faults.clear()
+    await asyncio.wait_for(told.synced.wait(), 10)
+    assert watch.synced
+    assert watch.error is None
+
+
+@pytest.mark.parametrize(
+    ("error", "is_silence"),
+    [
+        pytest.param(Unavailable(500, "InternalError", "a conversion webhook is down"), False, id="an answer"),
+        pytest.param(Unavailable(0, "Timeout", "no answer"), True, id="no answer"),
+    ],
+)
+async def test_a_kind_that_always_fails_is_no_reason_to_restart_and_no_answer_is(
+    api: FakeKubeApi, error: Unavailable, *, is_silence: bool
+) -> None:
+    api.faults.add(lambda call: call.verb == "list", error)
+    watch = KindWatch(api, CONFIGS, lambda _ref, _manifest: None, pause=Backoff(0.01, 1, 0.01))
+    made_at = watch._heard_at
+    task = asyncio.create_task(watch.run())
+    async with asyncio.timeout(10):
+        while len(api.calls) < 5:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert watch.error is error
+    assert (watch._heard_at == made_at) is is_silence
+
+
+async def test_a_watch_that_fails_for_long_is_not_synced_until_it_has_listed_again(
+    api: FakeKubeApi, told: Told, watch: KindWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watches_module, "FAILING_S", 0.05)
+    await asyncio.wait_for(told.synced.wait(), 10)
+    api.faults.add(lambda call: call.verb in ("list", "watch"), Unavailable(503, "", "down"))
+    api.store.cut()
+    async with asyncio.timeout(10):
+        while watch.synced:
+            await asyncio.sleep(0.01)
+    told.synced.clear()
+    api.faults.clear()
+    await asyncio.wait_for(told.synced.wait(), 10)
+    assert watch.error is None
