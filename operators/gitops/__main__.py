@@ -35,6 +35,7 @@ from .render import Renderer
 from .settings import Settings
 from .sources import GitSource
 from .webhook import WebhookSecrets
+from .witness import Witness
 
 _ARGO_CONTROLLER = "argocd-application-controller"
 _SECRET_TTL_S = 10.0
@@ -99,6 +100,7 @@ async def run(settings: Settings) -> None:
         origin = GitOrigin(api, git, renderer, settings.namespace)
         engine = Engine(Services(api, origin, receipts, kill=KillSwitch(settings.kill_at)), settings)
         secrets = _Secrets(api, settings.namespace)
+        witness = Witness(api, settings.namespace)
         ready = asyncio.Event()
         await _serve_http(
             stack,
@@ -108,7 +110,7 @@ async def run(settings: Settings) -> None:
                 secrets=secrets,
                 pushed=engine.pushed,
                 tracked=engine.tracks,
-                freshness={"watches": engine.silent_s},
+                freshness={"watches": engine.silent_s, "applications": witness.silent_s},
                 ready=ready.is_set,
             ),
         )
@@ -119,7 +121,8 @@ async def run(settings: Settings) -> None:
         engine.queue.start()
         kopf_ready = asyncio.Event()
         tasks = [
-            asyncio.create_task(_watch_applications(engine, settings, kopf_ready), name="kopf"),
+            asyncio.create_task(_watch_applications(engine, witness, settings, kopf_ready), name="kopf"),
+            asyncio.create_task(witness.run(), name="witness"),
             asyncio.create_task(receipts.run(), name="receipts"),
             asyncio.create_task(secrets.run(), name="secrets"),
             asyncio.create_task(engine.poll(), name="poll"),
@@ -149,9 +152,9 @@ async def _serve_http(stack: AsyncExitStack, settings: Settings, deps: HttpDeps)
     await web.TCPSite(runner, port=settings.port).start()
 
 
-async def _watch_applications(engine: Engine, settings: Settings, ready: asyncio.Event) -> None:
+async def _watch_applications(engine: Engine, witness: Witness, settings: Settings, ready: asyncio.Event) -> None:
     registry = kopf.OperatorRegistry()
-    handlers.register(registry, engine)
+    handlers.register(registry, engine, witness)
     await kopf.operator(
         registry=registry,
         settings=handlers.settings(),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from operators.kit.kube import Manifest, Ref
 
@@ -21,26 +22,32 @@ class Comparison:
     health: str
     extra: tuple[Manifest, ...]
     """Live objects of this Application that Git does not have."""
+    until: datetime | None = None
+    """When the health changes by time alone; None where it does not."""
 
 
-def compare(app: Application, seen: Seen) -> Comparison:
+def compare(app: Application, seen: Seen, now: datetime) -> Comparison:
     """Compare Git and cluster; without a rendered target the answer is Unknown and the list stays as it was."""
     if seen.target is None:
         known = app.status.health.status if app.status.health and not seen.complete else ""
-        verdict = known or _health(seen.tracked, wanted=len(app.status.resources))
-        return Comparison("Unknown", app.status.resources, verdict, ())
+        verdicts = [_counted_health(manifest, now) for manifest in seen.tracked]
+        whole = known or health.of_application(verdicts, live=len(verdicts), wanted=len(app.status.resources))
+        return Comparison("Unknown", app.status.resources, whole, (), _until(verdicts))
     extra = extra_objects(app, seen.target, seen.tracked)
-    resources = [_of_desired(entry) for entry in seen.target.objects] + [_of_extra(app, live) for live in extra]
+    resources = [_of_desired(entry, now) for entry in seen.target.objects]
+    resources += [_of_extra(app, live, now) for live in extra]
     differs = any(entry.differs for entry in seen.target.objects) or any(
         not options.ignores_extraneous(live) for live in extra
     )
     live = [entry.live for entry in seen.target.objects if entry.live is not None]
     counted = [*live, *(manifest for manifest in extra if not options.ignores_extraneous(manifest))]
-    verdict = _health(counted, wanted=len(seen.target.objects), self_name=(app.metadata.namespace, app.name))
+    itself = Ref(GROUP, KIND, app.metadata.namespace, app.name)
+    verdicts = [_counted_health(manifest, now) for manifest in counted if Ref.of(manifest) != itself]
+    whole = health.of_application(verdicts, live=len(counted), wanted=len(seen.target.objects))
     if not seen.complete:
         resources += _unread(app, resources)
     ordered = sorted(resources, key=_identity)
-    return Comparison("OutOfSync" if differs else "Synced", tuple(ordered), verdict, extra)
+    return Comparison("OutOfSync" if differs else "Synced", tuple(ordered), whole, extra, _until(verdicts))
 
 
 def _unread(app: Application, resources: list[ResourceStatus]) -> list[ResourceStatus]:
@@ -76,44 +83,38 @@ def is_terminating(live: Manifest) -> bool:
     return bool((live.get("metadata") or {}).get("deletionTimestamp"))
 
 
-def _health(live: Sequence[Manifest], *, wanted: int, self_name: tuple[str, str] = ("", "")) -> str:
-    verdicts = [
-        verdict
-        for manifest in live
-        if (verdict := _counted_health(manifest)) is not None
-        and Ref.of(manifest) != Ref(GROUP, KIND, self_name[0], self_name[1])
-    ]
-    return health.of_application(verdicts, live=len(live), wanted=wanted)
+def _until(verdicts: Iterable[health.Health | None]) -> datetime | None:
+    return min((one.until for one in verdicts if one is not None and one.until is not None), default=None)
 
 
-def _counted_health(manifest: Manifest) -> health.Health | None:
+def _counted_health(manifest: Manifest, now: datetime) -> health.Health | None:
     annotations = manifest["metadata"].get("annotations") or {}
     if str(annotations.get(options.IGNORE_HEALTH, "")).lower() == "true":
         return None
-    verdict = health.health_of(manifest)
+    verdict = health.health_of(manifest, now)
     is_child = manifest.get("kind") == KIND and str(manifest.get("apiVersion", "")).startswith(f"{GROUP}/")
     if verdict is not None and is_child and verdict.status in (health.MISSING, health.UNKNOWN):
         return None
     return verdict
 
 
-def _of_desired(entry: Compared) -> ResourceStatus:
+def _of_desired(entry: Compared, now: datetime) -> ResourceStatus:
     status = _described(entry.desired, "OutOfSync" if entry.differs else "Synced")
     if entry.live is None:
         return status.but(health=HealthStatus(status=health.MISSING))
-    return status.but(**_health_field(entry.live))
+    return status.but(**_health_field(entry.live, now))
 
 
-def _of_extra(app: Application, live: Manifest) -> ResourceStatus:
-    status = _described(live, "OutOfSync").but(requires_pruning=True, **_health_field(live))
+def _of_extra(app: Application, live: Manifest, now: datetime) -> ResourceStatus:
+    status = _described(live, "OutOfSync").but(requires_pruning=True, **_health_field(live, now))
     policy = app.spec.sync_policy
     chosen = options.Options.of(policy.sync_options if policy else ()).deletion("Prune", live)
     return status.but(requires_deletion_confirmation=True) if chosen == "confirm" else status
 
 
-def _health_field(live: Manifest) -> dict[str, HealthStatus]:
+def _health_field(live: Manifest, now: datetime) -> dict[str, HealthStatus]:
     """Only bad news comes with its words: the rest changes too often to be worth a write."""
-    verdict = health.health_of(live)
+    verdict = health.health_of(live, now)
     if verdict is None:
         return {}
     if verdict.status == health.DEGRADED and verdict.message:

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from operators.kit.errors import ApiError, Conflict, Invalid, PlatformError, Retry
 from operators.kit.kube import KubeApi, Manifest, Ref
@@ -88,17 +88,20 @@ class Engine:
         self._expected.pop(name, None)
         self.queue.forget(name)
 
-    def pushed(self, key: str, _ref: str, _before: str, after: str) -> None:
+    def pushed(self, key: str, ref: str, _before: str, after: str) -> None:
         """Somebody pushed to a repository (`key` is its `webhook.url_key`): look at it now. Does not block."""
         for url in {url for url in self._repositories() if url_key(url) == key}:
-            self._spawn(self.examine(url, after), f"examine {key}")
+            self._spawn(self.examine(url, after, ref), f"examine {key}")
 
     def tracks(self, push: Push) -> bool:
         """Whether an Application follows a repository that was pushed to."""
         return not self._applications or any(url_key(url) in push.keys for url in self._repositories())
 
-    async def examine(self, repo_url: str, announced: str = "") -> None:
-        """Fetch a repository and look at the Applications whose files have changed."""
+    async def examine(self, repo_url: str, announced: str = "", ref: str = "") -> None:
+        """Fetch a repository and look at the Applications whose files have changed.
+
+        `announced` is the commit of a push, `ref` where it was pushed to.
+        """
         sources = self._sources(repo_url)
         try:
             await self._services.origin.refresh(repo_url)
@@ -110,8 +113,12 @@ class Engine:
         names = sorted(name for name, revision in touched.items() if revision)
         if announced and self._services.receipts is not None:
             own = [name for name in names if touched[name] == announced]
-            self._services.receipts.expect(announced, own, unchanged=len(sources) - len(own))
-            self._expected.update(dict.fromkeys(own, announced))
+            past = [name for name in names if len(touched[name]) == len(announced) and name not in own]
+            past = [name for name in past if await self._would_touch(name, sources[name], announced, ref)]
+            overtaken = {name: touched[name] for name in past}
+            unchanged = len(sources) - len(own) - len(past)
+            awaited = self._services.receipts.expect(announced, own, unchanged, overtaken=overtaken)
+            self._expected.update(dict.fromkeys(awaited, announced))
         self._look_soon(names, _TOUCHED)
         for name in sources.keys() - set(names):
             built = self._memo(name).built
@@ -163,11 +170,13 @@ class Engine:
         memo = self._memo(app.name)
         await self._refresh(app)
         seen = await self._observer.observe(app, memo)
-        decided = plan(app, seen, self._services.now())
-        self._tell(app, seen, decided)
+        now = self._services.now()
+        decided = plan(app, seen, now)
+        self._tell(app, seen, decided, now)
+        next_look = _next_look(seen, decided, stages.fair_chance(app, decided, now))
         if not decided.steps:
             memo.outcomes.clear()
-            return _next_look(seen, decided)
+            return next_look
         secrets = secret_values(entry.desired for entry in seen.target.objects) if seen.target else frozenset()
         services = self._services
         context = execute.Context(services.api, self.live, manifest, secrets, services.now, services.kill)
@@ -182,16 +191,18 @@ class Engine:
         if not done.published:
             await self._reread(manifest)
             raise Retry("the status could not be published", after_s=1.0)
-        return _next_look(seen, decided) if _is_settled(decided, done) else None
+        return next_look if _is_settled(decided, done) else None
 
     async def _refresh(self, app: Application) -> None:
-        """Answer the refresh annotation: fetch; `hard` forgets what was rendered and asks discovery anew."""
+        """Answer the refresh annotation: fetch; `hard` forgets what was rendered or failed, and asks discovery anew."""
         wish = app.annotation(REFRESH)
         if not wish or app.deleted_at is not None:
             return
         if wish == "hard":
-            self._memos[app.name].built = self._memos[app.name].syncing = None
-            self._memos[app.name].answers.clear()
+            memo = self._memo(app.name)
+            memo.built = memo.syncing = None
+            memo.fresh = True
+            memo.answers.clear()
             with suppress(ApiError):
                 await self._services.api.discover(fresh=True)
         if app.spec.source is not None and app.spec.source.repo_url:
@@ -217,11 +228,11 @@ class Engine:
             if present is not None:
                 self._applications[manifest["metadata"]["name"]] = present
 
-    def _tell(self, app: Application, seen: Seen, decided: Plan) -> None:
+    def _tell(self, app: Application, seen: Seen, decided: Plan, now: datetime) -> None:
         receipts = self._services.receipts
         if receipts is None or app.deleted_at is not None:
             return
-        revision, told = stages.stages(app, seen, decided)
+        revision, told = stages.stages(app, seen, decided, now)
         revision = revision or self._expected.get(app.name, "")
         for stage in told if revision else ():
             receipts.note(app.name, revision, stage)
@@ -230,15 +241,32 @@ class Engine:
 
     async def _is_touched(self, name: str, source: ApplicationSource) -> tuple[str, str]:
         """Return the Application with the commit it has to go to; '' where its files are as they were."""
-        built, origin = self._memo(name).built, self._services.origin
+        memo, origin = self._memo(name), self._services.origin
+        built = memo.built
         try:
             revision = await origin.resolve(source.repo_url, source.target_revision)
-            if built is None or revision == built.target.revision:
+            if built is None or revision == (memo.failed_at or built.target.revision):
                 return name, "" if built else revision
-            same = await origin.content_key(source.repo_url, revision, built.paths) == built.content_key
+            known = built.content_key
+            if memo.failed_at:  # then a commit that goes back to what was built last mends it
+                known = await origin.content_key(source.repo_url, memo.failed_at, built.paths)
+            same = await origin.content_key(source.repo_url, revision, built.paths) == known
         except SourceError:
             return name, "unknown"
         return name, "" if same else revision
+
+    async def _would_touch(self, name: str, source: ApplicationSource, commit: str, ref: str) -> bool:
+        """Whether a commit that the mirror is past already has other content than what an Application was built of."""
+        built = self._memo(name).built
+        target = source.target_revision
+        if ref and target not in ("", "HEAD", ref, ref.rpartition("refs/heads/")[2], ref.rpartition("refs/tags/")[2]):
+            return False  # pushed to another branch
+        if built is None:
+            return True
+        with suppress(SourceError):
+            key = await self._services.origin.content_key(source.repo_url, commit, built.paths)
+            return key != built.content_key
+        return False
 
     def _sources(self, repo_url: str) -> dict[str, ApplicationSource]:
         found = {}
@@ -272,10 +300,11 @@ class Engine:
         task.add_done_callback(self._tasks.discard)
 
 
-def _next_look(seen: Seen, decided: Plan) -> float:
+def _next_look(seen: Seen, decided: Plan, fair_chance: timedelta | None) -> float:
     """Return the seconds until an Application is looked at again without being woken: soon where something is wrong."""
     again_s = _TROUBLED_S if seen.troubles or not seen.complete else _RESYNC_S
-    return min(decided.requeue_after.total_seconds(), again_s) if decided.requeue_after is not None else again_s
+    waits = [wait.total_seconds() for wait in (decided.requeue_after, fair_chance) if wait is not None]
+    return min([again_s, *waits])
 
 
 def _is_settled(decided: Plan, done: execute.Done) -> bool:

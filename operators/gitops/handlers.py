@@ -12,10 +12,11 @@ import kopf
 
 from .engine import Engine
 from .models import GROUP, PLURAL, VERSION
+from .witness import Witness
 
 
-def register(registry: kopf.OperatorRegistry, engine: Engine) -> None:
-    """Send every event of an Application to the engine."""
+def register(registry: kopf.OperatorRegistry, engine: Engine, witness: Witness) -> None:
+    """Send every event of an Application to the engine, and to the witness that none is missing."""
 
     @kopf.on.login(registry=registry, retries=3)
     async def log_in(**fields: Any) -> kopf.ConnectionInfo | None:
@@ -27,8 +28,10 @@ def register(registry: kopf.OperatorRegistry, engine: Engine) -> None:
         """Take in one event; `type` is None while kopf lists."""
         manifest = dict(event["object"])
         if event["type"] == "DELETED":
+            witness.heard_gone(manifest["metadata"]["name"])
             engine.application_gone(manifest["metadata"]["name"])
         else:
+            witness.heard(manifest)
             engine.application_changed(manifest)
 
 

@@ -70,7 +70,7 @@ def build_app(deps: HttpDeps) -> web.Application:
     """Return the application; whoever runs it owns its runner and port."""
     app = web.Application(client_max_size=webhook.MAX_BODY_BYTES)
     app[_DEPS] = deps
-    app[_COALESCER] = Coalescer(partial(_pass_on, deps))
+    app[_COALESCER] = Coalescer(partial(_pass_on, deps), partial(_drop, deps))
     app[_WEBHOOKS] = Counter("gitops_webhooks", "Webhooks received", ["result"], registry=deps.registry)
     app[_FOLLOWERS] = asyncio.Semaphore(FOLLOWERS_MAX)
     app.on_cleanup.append(_close)
@@ -85,6 +85,10 @@ def build_app(deps: HttpDeps) -> web.Application:
 def _pass_on(deps: HttpDeps, push: Push) -> None:
     for key in sorted(push.keys):
         deps.pushed(key, push.ref, push.before, push.after)
+
+
+def _drop(deps: HttpDeps, old: Push, new: Push) -> None:
+    deps.receipts.overtaken(old.after, by=new.after)
 
 
 async def post_webhook(request: web.Request) -> web.Response:

@@ -48,6 +48,10 @@ class Memo:
     applied_at: datetime | None = None
     built: Built | None = None
     syncing: Built | None = None
+    failed_at: str = ""
+    """The commit that could not be rendered when it was looked at last; `built` is then of an earlier one."""
+    fresh: bool = False
+    """Whether the next rendering starts from nothing: a hard refresh was asked for."""
     answers: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
     """Of dry-runs: the differing fields, by the states compared."""
     same: dict[tuple[str, str], bool] = field(default_factory=dict)
@@ -134,13 +138,18 @@ class Observer:
 
     async def _target(self, app: Application, memo: Memo, discovery: Discovery) -> tuple[Target | None, list[Trouble]]:
         source = app.spec.source or ApplicationSource()
+        revision = ""
         try:
             revision = await self._deps.origin.resolve(source.repo_url, source.target_revision)
-            memo.built = await self._built(app, source, revision, discovery, memo.built)
+            fresh, memo.fresh = memo.fresh, False
+            memo.built = await self._built(app, source, revision, discovery, memo.built, fresh=fresh)
+            memo.failed_at = ""
             return await self._with_equals(app, memo, memo.built), []
         except SourceError as error:
+            memo.failed_at = memo.failed_at if error.transient else revision
             return None, [Trouble(error.condition, str(error), error.file, error.line)]
         except Invalid as error:
+            memo.failed_at = revision
             condition = "InvalidSpecError" if error.field.startswith("spec.") else "ComparisonError"
             return None, [Trouble(condition, str(error))]  # type: ignore[arg-type]
 
@@ -167,6 +176,8 @@ class Observer:
         revision: str,
         discovery: Discovery,
         known: Built | None,
+        *,
+        fresh: bool = False,
     ) -> Built:
         """Render and arrange, unless the content of everything it read is the same as before."""
         namespace = app.spec.destination.namespace
@@ -177,7 +188,7 @@ class Observer:
             content = await self._deps.origin.content_key(source.repo_url, revision, known.paths)
             if content == known.content_key:
                 return replace(known, target=replace(known.target, revision=revision, same_as=frozenset()))
-        has = Capabilities(discovery.kube_version, discovery.api_versions)
+        has = Capabilities(discovery.kube_version, discovery.api_versions, fresh=fresh)
         rendered = await self._deps.origin.render(app, source, revision, has)
         place = desired.Place(app.name, namespace, self._deps.rules)
         arranged = desired.build(rendered.manifests, place, _scope(discovery))

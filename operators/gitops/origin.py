@@ -25,10 +25,12 @@ _TRY_AGAIN_S = 15.0
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What the API server serves, as Helm's templates ask for it."""
+    """For what a source is rendered: what the API server serves, as Helm's templates ask for it."""
 
     kube_version: str
     api_versions: frozenset[str]
+    fresh: bool = False
+    """Render even where the result, or the failure, is known: a hard refresh asks for it."""
 
 
 class Origin(Protocol):
@@ -91,6 +93,7 @@ class GitOrigin:
             project=app.spec.project,
             kube_version=has.kube_version,
             api_versions=has.api_versions,
+            fresh=has.fresh,
         )
         return await self._renderer.render(request)
 
@@ -106,15 +109,17 @@ class GitOrigin:
             return known
         try:
             selector = f"{LABEL} in (repository,repo-creds)"
-            secrets, hosts = await asyncio.gather(
+            secrets, hosts, certificates = await asyncio.gather(
                 self._api.list("", "v1", "Secret", namespace=self._namespace, label_selector=selector),
                 self._api.get(Ref("", "ConfigMap", self._namespace, "argocd-ssh-known-hosts-cm")),
+                self._api.get(Ref("", "ConfigMap", self._namespace, "argocd-tls-certs-cm")),
             )
         except (ApiError, PlatformError) as error:
             if known is not None:
                 return known
             raise SourceError(f"the repository Secrets cannot be read: {error}", transient=True) from error
         known_hosts = str(((hosts or {}).get("data") or {}).get("ssh_known_hosts") or "")
-        repository = repository_for(url, secrets.items, known_hosts=known_hosts)
+        by_host = {str(host): str(pem) for host, pem in ((certificates or {}).get("data") or {}).items()}
+        repository = repository_for(url, secrets.items, known_hosts=known_hosts, tls_certificates=by_host)
         self._repositories[url] = (now, repository)
         return repository

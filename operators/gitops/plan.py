@@ -8,7 +8,7 @@ stopped, at the price of one more look for each wave.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,10 +66,17 @@ def plan(app: Application, seen: Seen, now: datetime) -> Plan:
         return _ending(app, seen, now)
     if app.annotation(SKIP_RECONCILE).lower() == "true":
         return Plan()
-    comparison = compare(app, seen)
+    comparison = compare(app, seen, now)
     moved = progress.advance(app, seen, comparison, now)
     status = _status(app, seen, comparison, moved, now)
-    return _plan(app, status, moved)
+    decided = _plan(app, status, moved)
+    waits = [moved.requeue_after, _until(comparison, now)]
+    return replace(decided, requeue_after=min((wait for wait in waits if wait is not None), default=None))
+
+
+def _until(comparison: Comparison, now: datetime) -> timedelta | None:
+    """Return the time until the health has to be judged anew; whole seconds, and never before it changes."""
+    return max(comparison.until - now, timedelta(seconds=1)) if comparison.until is not None else None
 
 
 def _ending(app: Application, seen: Seen, now: datetime) -> Plan:

@@ -9,7 +9,7 @@ waits for a write that only the reader of tomorrow needs. A kill loses at most t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -43,6 +43,8 @@ __all__ = [
     "Said",
     "Stage",
 ]
+
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +104,32 @@ class Receipts:
         if not known.repo_url:
             self._put(replace(known, repo_url=repo_url, before=before), persist=False)
 
-    def expect(self, revision: str, applications: Sequence[str], unchanged: int = 0) -> None:
-        """Say which applications this push touches; `unchanged` is how many it leaves alone.
+    def expect(
+        self, revision: str, applications: Sequence[str], unchanged: int = 0, *, overtaken: Mapping[str, str] = _NONE
+    ) -> list[str]:
+        """Say which applications this push touches; return those that are waited for.
 
-        What an older push still had under way for the same applications is thereby superseded. A push that touches
-        none has its receipt in memory only: a busy repository's other branches would drive out those worth keeping.
+        `unchanged` is how many it leaves alone, `overtaken` the newer commit of those that have gone past this one.
+        What an older push still had under way for the same applications is thereby superseded, and so is this push
+        where a newer one has been first. A push that touches none has its receipt in memory only: a busy repository's
+        other branches would drive out those worth keeping.
         """
         receipt = self._at(revision)
-        entries = {**{name: Entry(name) for name in applications}, **receipt.entries}
+        newer = {**{name: self._newer(name, receipt) for name in applications}, **overtaken}
+        new = {name: Entry(name, superseded_by=by) for name, by in newer.items()}
+        entries = {**new, **receipt.entries}
         for name in applications:
             self._supersede(name, revision)
-        self._put(replace(receipt, expected=True, unchanged=unchanged, entries=entries), persist=bool(entries))
+        by = receipt.superseded_by or ("" if entries else self._successor(receipt))
+        known = replace(receipt, expected=True, unchanged=unchanged, entries=entries, superseded_by=by)
+        self._put(known, persist=bool(entries))
+        return [name for name in applications if not entries[name].done]
+
+    def overtaken(self, revision: str, by: str) -> None:
+        """A push that nobody has looked at yet is not looked at any more: a newer one stands in its place."""
+        receipt = self._at(revision)
+        if revision != by and not receipt.expected:
+            self._put(replace(receipt, expected=True, superseded_by=by), persist=bool(receipt.entries))
 
     def note(self, application: str, revision: str, stage: Stage) -> None:
         """One application came one stage further with this revision.
@@ -181,6 +198,16 @@ class Receipts:
             entry = receipt.entries.get(application)
             if receipt.revision != by and receipt.received_at <= newer and entry is not None and not entry.done:
                 self._put(replace(receipt, entries={**receipt.entries, application: entry.after(Superseded(by), 0.0)}))
+
+    def _newer(self, application: str, receipt: Receipt) -> str:
+        """The newest push of an application that came after this one; '' where there is none."""
+        later = [r for r in self._receipts.values() if r.received_at > receipt.received_at and application in r.entries]
+        return max(later, key=lambda one: one.received_at).revision if later else ""
+
+    def _successor(self, receipt: Receipt) -> str:
+        """The push that was made on top of this one, where it came before this one was looked at."""
+        later = (r.revision for r in self._receipts.values() if r.before == receipt.revision)
+        return next((revision for revision in later if revision != receipt.revision), "")
 
     def _at(self, revision: str) -> Receipt:
         return self._receipts.get(revision) or Receipt(revision, self._now())

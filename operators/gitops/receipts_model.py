@@ -138,6 +138,8 @@ class Receipt:
     expected: bool = False
     unchanged: int = 0
     entries: Mapping[str, Entry] = field(default_factory=dict)
+    superseded_by: str = ""
+    """A newer push that came before anybody looked at this one."""
 
     @property
     def done(self) -> bool:
@@ -159,6 +161,7 @@ class Receipt:
             "expected": self.expected,
             "done": self.done,
             "unchanged": self.unchanged,
+            "supersededBy": self.superseded_by,
             "applications": [_entry_json(entry) for entry in self.entries.values()],
         }
 
@@ -173,6 +176,7 @@ class Receipt:
             expected=bool(data.get("expected")),
             unchanged=int(data.get("unchanged", 0)),
             entries={item["name"]: _entry_from(item) for item in data.get("applications", [])},
+            superseded_by=str(data.get("supersededBy", "")),
         )
 
 
@@ -207,6 +211,8 @@ def entry_lines(entry: Entry) -> list[str]:
 
 def closing_lines(receipt: Receipt) -> list[str]:
     """What is said of the push as a whole: that it touches nothing, or how many applications it left alone."""
+    if receipt.superseded_by and not receipt.entries:
+        return [f"{PREFIX}  superseded by {receipt.superseded_by[:12]}"]
     plural = "application" if receipt.unchanged == 1 else "applications"
     if receipt.expected and not receipt.entries:
         return [f"{PREFIX}  no application is touched by this push"]

@@ -1,18 +1,38 @@
-"""What a receipt is told after each look: rendered, applied, healthy, or why not. Pure."""
+"""What a receipt is told after each look: rendered, applied, healthy, or why not. Pure.
+
+Degraded is told as a failure only when it has lasted: right after an apply many an object is so for a moment (an
+autoscaler without metrics, what the push mends), and a failure ends the stream of the push.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from . import health
 from .actions import StartOperation
-from .models import Application, ApplicationStatus
+from .models import Application
 from .plan import Plan
 from .receipts_model import Applied, Failed, Healthy, Progressing, Rendered, Stage
 from .seen import Seen
 
+FAIR_CHANCE = timedelta(seconds=10)
+"""For so long after the last sync, and after it became so, an Application may be Degraded without having failed."""
 
-def stages(app: Application, seen: Seen, plan: Plan) -> tuple[str, list[Stage]]:
-    """Return the revision that a look was about, and what it tells, in order; '' where it is about none."""
+
+def fair_chance(app: Application, plan: Plan, now: datetime) -> timedelta | None:
+    """Return how long an Application that is Degraded may still mend; None where it is not, or had its chance."""
     status = plan.status or app.status
+    if status.health is None or status.health.status != health.DEGRADED:
+        return None
+    state = status.operation_state
+    times = (status.health.last_transition_time, state.finished_at if state is not None else None)
+    since = max((time for time in times if time is not None), default=None)
+    left = since + FAIR_CHANCE - now if since is not None else timedelta(0)
+    return left if left > timedelta(0) else None
+
+
+def stages(app: Application, seen: Seen, plan: Plan, now: datetime) -> tuple[str, list[Stage]]:
+    """Return the revision that a look was about, and what it tells, in order; '' where it is about none."""
     if seen.target is None:
         trouble = seen.troubles[0] if seen.troubles else None
         return "", [Failed(trouble.message, trouble.file, trouble.line)] if trouble else []
@@ -21,10 +41,11 @@ def stages(app: Application, seen: Seen, plan: Plan) -> tuple[str, list[Stage]]:
     begins = any(isinstance(action, StartOperation) for action in plan.actions)
     if begins or not changed:
         told.append(Rendered(len(seen.target.objects), changed))
-    return seen.target.revision, [*told, *_outcome(app, status, seen)]
+    return seen.target.revision, [*told, *_outcome(app, seen, plan, now)]
 
 
-def _outcome(app: Application, status: ApplicationStatus, seen: Seen) -> list[Stage]:
+def _outcome(app: Application, seen: Seen, plan: Plan, now: datetime) -> list[Stage]:
+    status = plan.status or app.status
     state = status.operation_state
     errors = [condition.message for condition in status.conditions if condition.type.endswith("Error")]
     if errors:
@@ -40,15 +61,13 @@ def _outcome(app: Application, status: ApplicationStatus, seen: Seen) -> list[St
     verdict = status.health.status if status.health else health.UNKNOWN
     if verdict in (health.HEALTHY, health.SUSPENDED):
         return [Applied(), Healthy()]
-    return [Applied(), _unhealthy(verdict, seen)]
+    text = _unhealthy(verdict, seen, now)
+    is_final = verdict == health.DEGRADED and fair_chance(app, plan, now) is None
+    return [Applied(), Failed(text) if is_final else Progressing(text)]
 
 
-def _unhealthy(verdict: str, seen: Seen) -> Stage:
-    entries = (
-        [(entry.ref, health.health_of(entry.live)) for entry in seen.target.objects if entry.live]
-        if seen.target
-        else []
-    )
-    worst = [(ref, one) for ref, one in entries if one is not None and one.status == verdict]
-    text = f"{worst[0][0]}: {worst[0][1].message}" if worst else verdict
-    return Failed(text) if verdict == health.DEGRADED else Progressing(text)
+def _unhealthy(verdict: str, seen: Seen, now: datetime) -> str:
+    live = [(entry.ref, entry.live) for entry in seen.target.objects if entry.live] if seen.target else []
+    found = [(ref, health.health_of(manifest, now)) for ref, manifest in live]
+    worst = [(ref, one) for ref, one in found if one is not None and one.status == verdict]
+    return f"{worst[0][0]}: {worst[0][1].message}" if worst else verdict

@@ -174,8 +174,8 @@ def _apply(run: _Sync) -> Progress | None:
 def _apply_wave(run: _Sync, wave: int, tasks: list[Compared]) -> Progress | None:
     for task in tasks:
         if task.ref not in run.results and not task.differs:
-            run.results.add(task.desired, "Synced", "unchanged", verdict=_health_of(task))
-        run.results.judge(task.ref, _health_of(task))
+            run.results.add(task.desired, "Synced", "unchanged", verdict=_health_of(run, task))
+        run.results.judge(task.ref, _health_of(run, task))
     failed = [task for task in tasks if run.results.code(task.ref) == "SyncFailed"]
     if failed:
         first = run.results.message(failed[0].ref)
@@ -238,7 +238,7 @@ def _waits_for_all(run: _Sync) -> bool:
 def _await_health(run: _Sync, tasks: list[Compared]) -> Progress | None:
     waiting = []
     for task in tasks:
-        verdict = _health_of(task)
+        verdict = _health_of(run, task)
         run.results.judge(task.ref, verdict)
         if verdict is not None and verdict.status == health.DEGRADED:
             return _end(run, "Failed", f"{task.ref} is degraded: {verdict.message or 'no reason given'}")
@@ -252,10 +252,10 @@ def _await_health(run: _Sync, tasks: list[Compared]) -> Progress | None:
     return _go_on(run, "waiting before the next wave", requeue_after=left) if left > timedelta(0) else None
 
 
-def _health_of(task: Compared) -> health.Health | None:
+def _health_of(run: _Sync, task: Compared) -> health.Health | None:
     if task.live is None:
         return health.Health(health.MISSING, "it is gone")
-    return health.health_of(task.live)
+    return health.health_of(task.live, run.now)
 
 
 def _prune(run: _Sync) -> Progress:

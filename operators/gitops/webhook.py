@@ -149,11 +149,20 @@ class _Bucket:
 class Coalescer:
     """Pass pushes on at once, yet a storm of them at a bounded rate: per repository and ref the newest counts.
 
+    `dropped(old, new)` is told of each that is never passed on, because a newer one stands in its place.
     A token bucket rather than a quiet period, because an ordinary push shall not wait for a storm that never comes.
     """
 
-    def __init__(self, pushed: Callable[[Push], None], *, burst: int = BURST, refill_s: float = REFILL_S) -> None:
+    def __init__(
+        self,
+        pushed: Callable[[Push], None],
+        dropped: Callable[[Push, Push], None] = lambda _old, _new: None,
+        *,
+        burst: int = BURST,
+        refill_s: float = REFILL_S,
+    ) -> None:
         self._pushed = pushed
+        self._dropped = dropped
         self._burst = burst
         self._refill_s = refill_s
         self._buckets: OrderedDict[tuple[frozenset[str], str], _Bucket] = OrderedDict()
@@ -166,6 +175,7 @@ class Coalescer:
         self._buckets.move_to_end(key)
         self._forget()
         if bucket.waiting is not None:
+            self._dropped(bucket.waiting, push)
             bucket.waiting = replace(push, before=bucket.waiting.before)
             return
         elapsed = loop.time() - bucket.filled_at

@@ -206,7 +206,7 @@ def test_the_order_of_what_is_seen_does_not_matter(
     target = replace(seen.target, objects=tuple(mixed[2]))
     other = replace(seen, tracked=tuple(mixed[0]), outcomes=tuple(mixed[1]), target=target)
     assert plan(app, seen, NOW) == plan(app, other, NOW)
-    assert compare(app, seen) == compare(app, other)
+    assert compare(app, seen, NOW) == compare(app, other, NOW)
 
 
 @given(wanted=st.lists(objects, max_size=4), live=st.lists(live_objects, max_size=4), complete=st.booleans())

@@ -13,6 +13,7 @@ from operators.gitops.engine import Engine, Services
 from operators.gitops.kill import KillSwitch
 from operators.gitops.models import Application, ApplicationSource
 from operators.gitops.origin import Capabilities
+from operators.gitops.receipts import Receipts
 from operators.gitops.render import Rendered
 from operators.gitops.settings import Settings
 from operators.gitops.sources import SourceError
@@ -81,6 +82,8 @@ class Repository:
         self.broken: SourceError | None = None
         self.unrenderable: SourceError | None = None
         self.renders = 0
+        self.fresh: list[bool] = []
+        """Of each request to render, whether it was to forget what is known."""
 
     def commit(self, **folders: list[Manifest]) -> str:
         """Commit folders on top of what is there; return the commit id."""
@@ -109,6 +112,7 @@ class Repository:
         return self.head
 
     async def render(self, app: Application, source: ApplicationSource, revision: str, has: Capabilities) -> Rendered:
+        self.fresh.append(has.fresh)
         if self.unrenderable:
             raise self.unrenderable
         self.renders += 1
@@ -127,11 +131,12 @@ class World:
         self.now = START
         self.api = FakeKubeApi(now=lambda: self.now, namespaces=("default", "argocd", "shop"))
         self.git = Repository()
+        self.receipts = Receipts(self.api, now=lambda: self.now)
         self.settings = Settings(**{"wave_delay_s": 0.0, **settings})
         self.engine = self._engine(kill)
 
     def _engine(self, kill: KillSwitch | None = None) -> Engine:
-        services = Services(self.api, self.git, now=lambda: self.now, kill=kill or KillSwitch())
+        services = Services(self.api, self.git, self.receipts, now=lambda: self.now, kill=kill or KillSwitch())
         return Engine(services, self.settings)
 
     async def restart(self, kill: KillSwitch | None = None) -> None:
@@ -173,10 +178,22 @@ class World:
 
     async def push(self, **folders: list[Manifest]) -> str:
         """Commit, announce, and let the engine work."""
-        revision = self.git.commit(**folders)
+        before, revision = self.git.head, self.git.commit(**folders)
+        self.receipts.announced(REPO, before, revision)
         await self.engine.examine(REPO, revision)
         await self.settle()
         return revision
+
+    def told(self, revision: str) -> list[str]:
+        """The lines of a push's receipt, without their common beginning."""
+        receipt = self.receipts.get(revision)
+        assert receipt is not None, f"{revision} has no receipt"
+        return [line.removeprefix("gitops  ") for line in receipt.lines()]
+
+    def is_told(self, revision: str) -> bool:
+        """Whether the stream of a push has come to its end."""
+        receipt = self.receipts.get(revision)
+        return receipt is not None and receipt.done
 
     async def change(self, patch: dict[str, Any], name: str = "web") -> None:
         """Patch an Application as kubectl would."""

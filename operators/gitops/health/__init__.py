@@ -1,12 +1,14 @@
 """Whether an object works: one small file per group of kinds, all pure, with Argo CD's meanings.
 
-In: a live object. Out: its `Health`, or None for kinds that cannot be unhealthy (a ConfigMap).
+In: a live object and the time. Out: its `Health`, or None for kinds that cannot be unhealthy (a ConfigMap).
+The time is for what is wrong only when it lasts and has no controller that says so, as a Deployment's deadline does.
 A new kind is one function in a file beside this one and one line in CHECKS.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 
 from operators.kit.kube import Manifest
 
@@ -42,7 +44,7 @@ __all__ = [
 ]
 
 
-def health_of(manifest: Manifest) -> Health | None:
+def health_of(manifest: Manifest, now: datetime) -> Health | None:
     """Return the health of a live object; a broken status is Unknown, never an error."""
     if (manifest.get("metadata") or {}).get("deletionTimestamp"):
         return Health(PROGRESSING, "pending deletion")
@@ -50,7 +52,7 @@ def health_of(manifest: Manifest) -> Health | None:
     if check is None:
         return None
     try:
-        return check(manifest)
+        return check(manifest).at(now)
     except (AttributeError, TypeError, ValueError, KeyError) as error:
         return Health(UNKNOWN, f"its status cannot be read: {type(error).__name__}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from operators.kit.kube import Manifest
@@ -25,6 +26,14 @@ class Health:
 
     status: str
     message: str = ""
+    until: datetime | None = None
+    """Where time alone changes the word: before this the object is Progressing, from then on it is `status`."""
+
+    def at(self, now: datetime) -> Health:
+        """Return what it is at a time; `until` stays only while it lies ahead."""
+        if self.until is None:
+            return self
+        return Health(PROGRESSING, self.message, self.until) if now < self.until else Health(self.status, self.message)
 
 
 def worst(statuses: Iterable[str]) -> str:

@@ -20,9 +20,15 @@ def deployment(manifest: Manifest) -> Health:
         return _NOT_SEEN
     progressing = conditions_of(status).get("Progressing") or {}
     if progressing.get("reason") == "ProgressDeadlineExceeded":
-        return Health(DEGRADED, "exceeded its progress deadline")
+        return Health(DEGRADED, f"exceeded its progress deadline{_why(status)}")
     awaited = _roll_out(spec, status)
-    return Health(PROGRESSING, awaited) if awaited else Health(HEALTHY)
+    return Health(PROGRESSING, f"{awaited}{_why(status)}") if awaited else Health(HEALTHY)
+
+
+def _why(status: dict[str, Any]) -> str:
+    """Return why pods cannot even be made (a quota, an admission), as far as the Deployment knows it."""
+    failure = conditions_of(status).get("ReplicaFailure")
+    return f": {failure.get('message') or 'pods cannot be made'}" if failure is not None and is_true(failure) else ""
 
 
 def _roll_out(spec: dict[str, Any], status: dict[str, Any]) -> str:

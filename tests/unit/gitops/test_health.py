@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from operators.gitops.health import health_of, of_application
 
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SEEN = {"observedGeneration": 2}
 
 
@@ -177,17 +179,49 @@ DAEMONS = {**SEEN, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "nu
     ],
 )
 def test_health(live: dict[str, Any], want: str | None) -> None:
-    found = health_of(live)
+    found = health_of(live, NOW)
     assert (found.status if found else None) == want
     assert found is None or found.status == "Healthy" or found.message or live["kind"] in ("Job", "Application")
 
 
 def test_an_application_is_as_well_as_its_worst_object() -> None:
     live = [thing("Deployment", ROLLED, {"replicas": 2}), thing("Ingress", {}), thing("ConfigMap")]
-    assert of_application([health_of(one) for one in live], live=3, wanted=3) == "Progressing"
+    assert of_application([health_of(one, NOW) for one in live], live=3, wanted=3) == "Progressing"
 
 
 def test_missing_counts_only_when_nothing_is_live() -> None:
     assert of_application([], live=0, wanted=2) == "Missing"
     assert of_application([None], live=1, wanted=2) == "Healthy"
     assert of_application([], live=0, wanted=0) == "Healthy"
+
+
+def route(age_s: float, reason: str = "BackendNotFound", type_: str = "ResolvedRefs") -> dict[str, Any]:
+    since = (NOW - timedelta(seconds=age_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    conditions = {"Accepted": {"status": "True"}, "ResolvedRefs": {"status": "True"}}
+    conditions[type_] = {"status": "False", "reason": reason, "lastTransitionTime": since}
+    parent = {"conditions": [{"type": name, **fields} for name, fields in conditions.items()]}
+    return thing("HTTPRoute", {"parents": [parent]}, {"parentRefs": [{"name": "web"}]})
+
+
+def test_a_route_whose_backend_is_not_seen_yet_is_degraded_only_when_that_lasts() -> None:
+    young, old = health_of(route(age_s=5), NOW), health_of(route(age_s=31), NOW)
+    assert young is not None
+    assert (young.status, young.until) == ("Progressing", NOW + timedelta(seconds=25))
+    assert "BackendNotFound" in young.message
+    assert old is not None
+    assert (old.status, old.until) == ("Degraded", None)
+
+
+def test_a_route_that_its_gateway_refuses_is_degraded_at_once() -> None:
+    found = health_of(route(age_s=0, reason="NoMatchingListenerHostname", type_="Accepted"), NOW)
+    assert found is not None
+    assert found.status == "Degraded"
+
+
+def test_a_deployment_says_why_its_pods_cannot_be_made() -> None:
+    failure = {"type": "ReplicaFailure", "status": "True", "message": "pods are forbidden: exceeded quota"}
+    status = {**SEEN, "replicas": 0, "conditions": [failure]}
+    found = health_of(thing("Deployment", status, {"replicas": 2}), NOW)
+    assert found is not None
+    assert found.status == "Progressing"
+    assert found.message == "0 of 2 replicas have the new template: pods are forbidden: exceeded quota"

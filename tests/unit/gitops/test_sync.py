@@ -464,3 +464,16 @@ async def test_a_child_application_counts_for_the_health_of_its_parent(world: Wo
     await world.settle()
     assert world.status("root")["health"]["status"] == "Healthy"
     assert world.status("root")["sync"]["status"] == "Synced"
+
+
+async def test_a_hard_refresh_renders_anew_what_failed_and_only_once(world: World) -> None:
+    world.git.commit(web=[config("a")])
+    world.git.unrenderable = SourceError("no such dependency")
+    await world.create(application(automated={}))
+    assert set(world.git.fresh) == {False}
+    world.git.fresh.clear()
+    world.git.unrenderable = None
+    await world.change({"metadata": {"annotations": {"argocd.argoproj.io/refresh": "hard"}}})
+    await world.later(minutes=20)
+    assert world.git.fresh == [True]
+    assert world.has("ConfigMap", "a")

@@ -204,6 +204,37 @@ async def test_a_newer_push_of_the_same_application_supersedes(receipts: Receipt
     ]
 
 
+async def test_a_push_that_is_looked_at_after_a_newer_one_was_live_is_superseded(
+    receipts: Receipts, clock: Clock
+) -> None:
+    receipts.announced(URL, C, A)
+    clock.pass_(1)
+    receipts.announced(URL, A, B)
+    assert receipts.expect(B, ["hub-dev"]) == ["hub-dev"]
+    receipts.note("hub-dev", B, Healthy(1.0))
+    assert receipts.expect(A, ["hub-dev"]) == []
+    assert lines(receipts, A) == ["gitops  hub-dev  superseded by bbbbbbbbbbbb"]
+    assert (await collect(receipts.follow(A, 30)))[-1].end == "complete"
+    assert lines(receipts, B) == ["gitops  hub-dev  healthy 1.0 s"]
+
+
+async def test_a_push_that_nobody_looks_at_any_more_ends_with_the_newer_ones_name(receipts: Receipts) -> None:
+    receipts.announced(URL, C, A)
+    receipts.overtaken(A, by=B)
+    assert lines(receipts, A) == ["gitops  superseded by bbbbbbbbbbbb"]
+    assert (await collect(receipts.follow(A, 30)))[-1].end == "complete"
+
+
+async def test_a_push_found_live_with_its_successor_is_superseded_and_not_untouching(
+    receipts: Receipts, clock: Clock
+) -> None:
+    receipts.announced(URL, C, A)
+    clock.pass_(1)
+    receipts.announced(URL, A, B)
+    receipts.expect(A, [])
+    assert lines(receipts, A) == ["gitops  superseded by bbbbbbbbbbbb"]
+
+
 async def test_health_reached_at_a_later_unrelated_revision_counts_for_the_push(receipts: Receipts) -> None:
     receipts.expect(A, ["hub-dev"])
     receipts.note("hub-dev", A, Rendered(3, 1))

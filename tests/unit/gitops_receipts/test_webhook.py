@@ -201,6 +201,16 @@ async def test_a_storm_in_one_repository_holds_up_no_other() -> None:
     coalescer.close()
 
 
+async def test_each_push_that_is_left_out_of_a_storm_is_told_which_stands_in_its_place() -> None:
+    seen: list[Push] = []
+    dropped: list[tuple[str, str]] = []
+    coalescer = Coalescer(seen.append, lambda old, new: dropped.append((old.after, new.after)), burst=1, refill_s=60)
+    for number in range(1, 5):
+        coalescer.push(push(number))
+    assert dropped == [(push(2).after, push(3).after), (push(3).after, push(4).after)]
+    coalescer.close()
+
+
 async def test_the_table_of_repositories_is_bounded_and_forgets_no_push() -> None:
     seen: list[Push] = []
     coalescer = Coalescer(seen.append, burst=1, refill_s=60)

@@ -1,0 +1,108 @@
+"""What a push is told, and that its stream ends when there is nothing more to wait for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from operators.gitops.sources import SourceError
+from operators.kit.kube import Manifest, Ref
+from tests.support.gitops_world import REPO, World, application, config
+
+HEAL = {"prune": True, "selfHeal": True}
+SCALER = Ref("autoscaling", "HorizontalPodAutoscaler", "shop", "web", "v2")
+
+
+def scaler(target: str = "web") -> Manifest:
+    spec = {"scaleTargetRef": {"kind": "Deployment", "name": target}, "maxReplicas": 3}
+    return {"apiVersion": "autoscaling/v2", "kind": SCALER.kind, "metadata": {"name": "web"}, "spec": spec}
+
+
+async def measure(world: World, status: str) -> None:
+    """Have the autoscaler's controller say whether it can measure."""
+    condition = {
+        "type": "ScalingActive",
+        "status": status,
+        "reason": "FailedGetResourceMetric",
+        "message": "no metrics",
+    }
+    conditions = [condition, {"type": "AbleToScale", "status": "True"}]
+    await world.api.patch(SCALER, {"status": {"conditions": conditions}}, subresource="status")
+    await world.settle()
+
+
+async def test_what_is_degraded_right_after_applying_has_a_fair_chance_to_mend(world: World) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    revision = await world.push(web=[config("a"), scaler()])
+    await measure(world, "False")
+    assert not world.is_told(revision)
+    assert "no metrics" in world.told(revision)[0]
+    await world.later(seconds=4)
+    assert not world.is_told(revision)
+    await measure(world, "True")
+    assert world.told(revision)[0].endswith("healthy 4.0 s")
+
+
+async def test_what_stays_degraded_is_told_as_failed_with_its_reason(world: World) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    revision = await world.push(web=[config("a"), scaler()])
+    await measure(world, "False")
+    await world.later(seconds=11)
+    assert world.is_told(revision)
+    assert "failed HorizontalPodAutoscaler shop/web: no metrics" in world.told(revision)[0]
+
+
+async def test_two_pushes_in_a_row_end_both_streams_however_their_examinations_overlap(world: World) -> None:
+    world.git.commit(web=[config("a")], other=[config("o")])
+    await world.create(application(automated=HEAL))
+    await world.create(application("other", automated=HEAL))
+    start = world.git.head
+    first = world.git.commit(web=[config("a", "2")])
+    world.receipts.announced(REPO, start, first)
+    world.now += timedelta(seconds=1)
+    second = world.git.commit(other=[config("o", "2")])
+    world.receipts.announced(REPO, first, second)
+    await world.engine.examine(REPO, second, "refs/heads/main")
+    await world.settle()
+    await world.engine.examine(REPO, first, "refs/heads/main")
+    await world.settle()
+    assert world.is_told(first)
+    assert world.is_told(second)
+    assert world.told(first) == [f"superseded by {second[:12]}"]
+
+
+async def test_an_application_that_has_gone_past_a_push_names_the_newer_commit(world: World) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    start, first = world.git.head, world.git.commit(web=[config("a", "2")])
+    world.receipts.announced(REPO, start, first)
+    second = world.git.commit(web=[config("a", "3")])
+    await world.engine.examine(REPO, first, "refs/heads/main")
+    assert world.told(first) == [f"web  superseded by {second[:12]}"]
+    assert world.is_told(first)
+
+
+async def test_a_push_to_another_branch_is_not_called_superseded(world: World) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    side = world.git.commit(web=[config("a", "side")])
+    world.receipts.announced(REPO, "0" * 40, side)
+    world.git.commit(web=[config("a", "3")])
+    await world.engine.examine(REPO, side, "refs/heads/side")
+    assert world.told(side) == ["no application is touched by this push"]
+
+
+async def test_going_back_to_the_last_good_content_tells_the_application_it_mends(world: World) -> None:
+    world.git.commit(web=[config("a")], other=[config("o")])
+    await world.create(application(automated=HEAL))
+    await world.create(application("other", automated=HEAL))
+    world.git.unrenderable = SourceError("nil pointer", file="web/templates/a.yaml", line=3)
+    broken = await world.push(web=[config("a", "broken")])
+    assert "failed web/templates/a.yaml:3: nil pointer" in world.told(broken)[0]
+    elsewhere = await world.push(third=[config("x")])
+    assert world.told(elsewhere) == ["no application is touched by this push"]
+    world.git.unrenderable = None
+    mended = await world.push(web=[config("a")])
+    assert world.told(mended)[0] == "web  rendered 1 object · 0 changed · applied 0.0 s · healthy 0.0 s"
+    assert world.conditions() == {}
