@@ -161,7 +161,8 @@ class Engine:
             try:
                 app = parse(manifest)
             except Invalid as error:
-                await self._refuse(manifest, error)
+                if await self._refuse(manifest, error):
+                    continue
                 return None
             again_s = await self._round(app, manifest)
             if again_s is not None:
@@ -185,7 +186,7 @@ class Engine:
         context = execute.Context(services.api, self.live, manifest, secrets, services.now, services.kill)
         done = await execute.execute(context, decided)
         if done.application is not None:
-            self._applications[app.name] = done.application
+            self._take(done.application)
         if done.published:
             memo.outcomes.clear()
         memo.outcomes.update(done.outcomes)
@@ -195,7 +196,7 @@ class Engine:
         if not done.published:
             await self._reread(manifest)
             raise Retry("the status could not be published", after_s=1.0)
-        return next_look if _is_settled(decided, done) else None
+        return next_look if _is_settled(decided, done) and not _was_changed(manifest, done.application) else None
 
     def _next_look(self, seen: Seen, decided: Plan, fair_chance: timedelta | None) -> float:
         """Return the seconds until the next look without being woken: soon where something is wrong."""
@@ -219,8 +220,8 @@ class Engine:
             with suppress(SourceError):
                 await self._services.origin.refresh(app.spec.source.repo_url)
 
-    async def _refuse(self, manifest: Manifest, error: Invalid) -> None:
-        """Tell that an Application cannot be read at all; nothing of it is touched."""
+    async def _refuse(self, manifest: Manifest, error: Invalid) -> bool:
+        """Tell that an Application cannot be read at all; return whether it was changed meanwhile. Touches nothing."""
         status = manifest.get("status") if isinstance(manifest.get("status"), dict) else {}
         try:
             old = ApplicationStatus.model_validate(status or {})
@@ -228,15 +229,24 @@ class Engine:
             old = ApplicationStatus()
         found = conditions.renewed(old.conditions, [("InvalidSpecError", str(error))], self._services.now())
         patch = merge_patch(old.wire(), old.but(conditions=found).wire())
-        if patch:
-            written = await self._services.api.patch(Ref.of(manifest), {"status": patch})
-            self._applications[manifest["metadata"]["name"]] = written
+        if not patch:
+            return False
+        written = await self._services.api.patch(Ref.of(manifest), {"status": patch})
+        self._take(written)
+        return _asks(written) != _asks(manifest)
 
     async def _reread(self, manifest: Manifest) -> None:
         with suppress(ApiError, Conflict):
             present = await self._services.api.get(Ref.of(manifest))
             if present is not None:
                 self._applications[manifest["metadata"]["name"]] = present
+
+    def _take(self, written: Manifest) -> None:
+        """Take in what an own write has returned, unless something newer was told meanwhile."""
+        name = written["metadata"]["name"]
+        known = self._applications.get(name)
+        if known is not None and _is_newer(written, known):
+            self._applications[name] = written
 
     def _tell(self, app: Application, seen: Seen, decided: Plan, now: datetime) -> None:
         receipts = self._services.receipts
@@ -329,6 +339,26 @@ def _is_settled(decided: Plan, done: execute.Done) -> bool:
     return not done.changed and all(
         type(action).__name__ in ("PatchStatus", "RemoveAnnotation") for action in decided.actions
     )
+
+
+def _was_changed(before: Manifest, written: Manifest | None) -> bool:
+    """Whether the answer to an own write shows a wish that was not there when the look began.
+
+    Its event comes too late to tell: it equals what the answer has already made known.
+    """
+    if written is None:
+        return False
+    asked, asks = _asks(_answered(before, written)), _asks(written)
+    return asked[:-1] != asks[:-1] or (asks[-1] is True and asked[-1] is False)
+
+
+def _answered(before: Manifest, written: Manifest) -> Manifest:
+    """Return an Application without the wishes that are gone from it: a write of the engine has taken them away."""
+    annotations, left = before["metadata"].get("annotations"), written["metadata"].get("annotations")
+    if REFRESH in (annotations or {}) and REFRESH not in (left or {}):
+        annotations = {name: value for name, value in annotations.items() if name != REFRESH} or left
+    operation = before.get("operation") if "operation" in written else None
+    return {**before, "metadata": {**before["metadata"], "annotations": annotations}, "operation": operation}
 
 
 def _is_newer(manifest: Manifest, known: Manifest) -> bool:
