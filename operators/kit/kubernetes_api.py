@@ -11,16 +11,18 @@ import json
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from . import discovery
-from .errors import ApiError, Conflict, Gone, NotFound, Unavailable
+from .errors import NOT_SERVED, ApiError, Conflict, Gone, NotFound, Unavailable
 from .kube import Discovery, Manifest, ObjectList, Propagation, Ref, Resource, WatchEvent
 from .login import default_login
 from .transport import Request, Transport, error_of
 
 PAGE = 500
+INCOMPLETE = "DiscoveryIncomplete"
 # A group may stop to answer, or answer again, without any event.
 DISCOVERY_KEEP_S = 30.0
 INCOMPLETE_KEEP_S = 3.0
@@ -132,11 +134,13 @@ class KubernetesApi:
         body: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
         if wanted:
             body["preconditions"] = wanted
-        try:
-            await self._json("DELETE", await self._path(ref), body=body, subject=str(ref))
-        except NotFound:
-            return False
-        return True
+        deleted = await self._delete(ref, body)
+        if deleted is None:
+            other = await self._other_version(ref)
+            deleted = await self._delete(other, body) if other is not None else False
+        if deleted is None:
+            raise Unavailable(503, NOT_SERVED, f"{ref}: no version of its kind is served at the moment")
+        return deleted
 
     async def watch(
         self, group: str, version: str, kind: str, *, namespace: str = "", resource_version: str = ""
@@ -199,8 +203,31 @@ class KubernetesApi:
             return known.resources[key]
         missing = f'no matches for kind "{ref.kind}" in version "{ref.api_version}"'
         if not known.complete:
-            raise Unavailable(503, "DiscoveryIncomplete", f"{missing}, but discovery is incomplete")
-        raise NotFound(404, "NotFound", missing)
+            raise Unavailable(503, INCOMPLETE, f"{missing}, but discovery is incomplete")
+        raise NotFound(404, NOT_SERVED, missing)
+
+    async def _delete(self, ref: Ref, body: Manifest) -> bool | None:
+        """Delete in this version; False where the object is gone, None where that cannot be told: not served."""
+        try:
+            await self._json("DELETE", await self._path(ref), body=body, subject=str(ref))
+        except NotFound as error:
+            return None if error.reason == NOT_SERVED else False
+        except Unavailable as error:
+            if error.reason == INCOMPLETE:
+                return None
+            raise
+        return True
+
+    async def _other_version(self, ref: Ref) -> Ref | None:
+        """Return the object in a version that is served; None where its kind is gone, and it with its kind."""
+        known = await self.discover(fresh=True)
+        version = known.version_of(ref.group, ref.kind)
+        if version is None and known.complete:
+            return None
+        if version is None or (ref.group, ref.version, ref.kind) in known.resources:
+            # A group that does not answer, or discovery has not caught up with what is served.
+            raise Unavailable(503, INCOMPLETE, f"{ref}: it is not known which versions of its kind are served")
+        return replace(ref, version=version)
 
     async def _path(self, ref: Ref, *, within: bool = False) -> str:
         """Return the path of an object, or of its collection where it has no name (`within`: a namespace is needed)."""

@@ -19,7 +19,7 @@ import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.config.config_exception import ConfigException
 
-from .errors import ApiError, Conflict, Forbidden, Gone, NotFound, Unavailable
+from .errors import NOT_SERVED, ApiError, Conflict, Forbidden, Gone, NotFound, Unavailable
 from .logging import hide_values
 from .login import Login, new_configuration
 from .metrics import API_REQUESTS
@@ -161,6 +161,8 @@ def error_of(status: int, body: bytes, subject: str, *, retry_after_s: float | N
         message, reason = str(answer["message"]), str(answer.get("reason") or "")
     except (ValueError, KeyError, TypeError):
         message, reason = body[:500].decode(errors="replace").strip() or f"HTTP {status}", ""
+    if status == 404 and not reason:
+        reason = NOT_SERVED  # a missing object is told by a Status object, a missing path by a line of text
     if subject.startswith("Secret "):
         message = hide_values(message)
     if status == 500 and message.startswith(_BAD_MANIFEST):
