@@ -138,4 +138,4 @@ class KubeApi(Protocol):
         """One watch connection with bookmarks, until the server ends it; raises Gone when it must list again."""
 
     async def discover(self, *, fresh: bool = False) -> Discovery:
-        """What the server serves; up to half a minute old unless `fresh`."""
+        """What the server serves; half a minute old, or a minute and a half where it is slow to say, unless `fresh`."""
