@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.local import engine, kind, usage
-from cluster.local.commands import locked, output
+from cluster.local import engine, kind
+from cluster.local.commands import locked
 from cluster.local.engine import Engine
 from cluster.local.errors import MachineError
 from cluster.local.progress import Progress
@@ -38,10 +38,9 @@ def down(settings: Settings, progress: Progress | None = None) -> Down:
     with locked(kind.lock_file(settings), lambda: progress.say(waiting)):
         present = engine.find() or revive(settings, progress)
         nodes = remove(settings, present, progress) if present else ()
-        stopped = bool(present and usage.is_sole(present) and is_idle(present))
+        stopped = bool(present and engine.stop_unused(present))
         if stopped:
-            with progress.step("stop the container engine"):
-                engine.stop()
+            progress.say("stopped the container engine: nothing else used it")
         shutil.rmtree(settings.cluster_dir, ignore_errors=True)
     return Down(settings.cluster_name, nodes, stopped)
 
@@ -72,11 +71,6 @@ def remove(settings: Settings, present: Engine, progress: Progress) -> tuple[str
 def is_abandoned(owner: Path | None) -> bool:
     """Whether the checkout a cluster belongs to is no more: then anybody may remove it."""
     return owner is not None and not owner.parent.parent.exists()
-
-
-def is_idle(present: Engine) -> bool:
-    """Whether no container of anybody is left in the engine, running or not."""
-    return not output(present.command("ps", "--all", "--quiet")).strip()
 
 
 def loop_files() -> dict[str, str]:

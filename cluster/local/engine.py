@@ -18,14 +18,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster.local import binaries
+from cluster.local import binaries, usage
 from cluster.local.commands import Command, locked, output
 from cluster.local.errors import CommandFailed, MachineError
 from cluster.local.packages import install
 from cluster.local.progress import Progress
 from cluster.local.settings import Settings
 
-RUN = Path("/run/automatrix")
+RUN = usage.RUN
 DATA = Path("/var/lib/automatrix")
 SOCKET = RUN / "docker.sock"
 PID_FILE = RUN / "docker.pid"
@@ -50,8 +50,12 @@ class Engine:
 
 
 def find() -> Engine | None:
-    """The engine in use, without starting anything; an owned one wins over one that appeared later."""
-    if not os.environ.get("DOCKER_HOST") and DATA.exists():
+    """The engine in use, without starting anything; an owned one wins over one that appeared later.
+
+    From here on this process counts as one that uses the owned engine: nobody else stops it before this ends.
+    """
+    if not _is_told_another() and DATA.exists():
+        usage.hold()
         owned = _owned()
         if owned:
             return owned
@@ -66,9 +70,10 @@ def ensure(settings: Settings, progress: Progress) -> Engine:
     found = find()
     if found:
         return found
-    if os.environ.get("DOCKER_HOST"):
+    if _is_told_another():
         raise MachineError(f"no container engine answers at DOCKER_HOST={os.environ['DOCKER_HOST']}", "start it")
     _refuse_unless_installable()
+    usage.hold()
     with locked(RUN / "engine.lock", lambda: progress.say("another process is starting the container engine, waiting")):
         owned = _owned()
         if owned:
@@ -79,6 +84,19 @@ def ensure(settings: Settings, progress: Progress) -> Engine:
         runtime = _shim(settings, progress) if missing_capabilities() else None
         with progress.step("start the container engine"):
             return _start(runtime)
+
+
+def stop_unused(present: Engine) -> bool:
+    """Stop the platform's own engine if no other process uses it and no container is left in it; whether it did."""
+    if not present.owned:
+        return False
+    with usage.alone() as is_alone:
+        return is_alone and is_idle(present) and stop()
+
+
+def is_idle(present: Engine) -> bool:
+    """Whether no container of anybody is left in the engine, running or not."""
+    return not output(present.command("ps", "--all", "--quiet")).strip()
 
 
 def stop() -> bool:
@@ -103,6 +121,11 @@ def missing_capabilities() -> int:
     status = Path("/proc/self/status").read_text()
     bounding = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapBnd:"))
     return ((1 << (last + 1)) - 1) & ~bounding
+
+
+def _is_told_another() -> bool:
+    """Whether DOCKER_HOST names an engine that is not the owned one, which is what `amx env` sets."""
+    return os.environ.get("DOCKER_HOST", "") not in ("", f"unix://{SOCKET}")
 
 
 def _refuse_unless_installable() -> None:

@@ -26,7 +26,6 @@ from cluster.local import (
     releases,
     seed,
     serving,
-    usage,
 )
 from cluster.local.applications import Application
 from cluster.local.commands import locked
@@ -131,7 +130,6 @@ def check(settings: Settings, workers: int | None) -> None:
 def prepare(settings: Settings, progress: Progress, lock: IO[str]) -> Machine:
     """Have the engine and the host's programs."""
     found = engine.ensure(settings, progress)
-    usage.hold(found)
     tools = hosttools.ensure(settings, ("kind", "kubectl", "helm"), progress)
     return Machine(
         settings, progress, found, tools["kind"], tools["helm"], Kubectl.of(settings, tools["kubectl"]), lock

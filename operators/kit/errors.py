@@ -14,6 +14,9 @@ PlatformError
 
 from __future__ import annotations
 
+NOT_SERVED = "NotServed"
+"""The reason of a NotFound that says nothing about the object: the API server has no such path."""
+
 
 class PlatformError(Exception):
     """The root: everything the platform raises on purpose."""
@@ -58,7 +61,7 @@ class ApiError(PlatformError):
 
 
 class NotFound(ApiError):
-    """The object or the kind does not exist (404)."""
+    """The object or the kind does not exist (404); a kind's reason is NOT_SERVED."""
 
 
 class Forbidden(ApiError):

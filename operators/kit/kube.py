@@ -63,6 +63,11 @@ class Discovery:
     """By (group, version, kind)."""
     complete: bool = True
 
+    def version_of(self, group: str, kind: str) -> str | None:
+        """Return the served version of a kind that the server prefers; None where it serves none."""
+        found = (version for other, version, name in self.resources if (other, name) == (group, kind))
+        return next(found, None)
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectList:
@@ -122,7 +127,10 @@ class KubeApi(Protocol):
     async def delete(
         self, ref: Ref, *, propagation: Propagation = "Background", uid: str = "", resource_version: str = ""
     ) -> bool:
-        """Delete, with preconditions where given (a mismatch raises Conflict); False where it was gone already."""
+        """Delete, with preconditions where given (a mismatch raises Conflict); False where it was gone already.
+
+        A version that is not served any more is no absence: any served one of the kind is as good.
+        """
 
     def watch(
         self, group: str, version: str, kind: str, *, namespace: str = "", resource_version: str = ""
@@ -130,4 +138,4 @@ class KubeApi(Protocol):
         """One watch connection with bookmarks, until the server ends it; raises Gone when it must list again."""
 
     async def discover(self, *, fresh: bool = False) -> Discovery:
-        """What the server serves; up to half a minute old unless `fresh`."""
+        """What the server serves; half a minute old, or a minute and a half where it is slow to say, unless `fresh`."""

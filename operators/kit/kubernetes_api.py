@@ -10,20 +10,24 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from . import discovery
-from .errors import ApiError, Conflict, Gone, NotFound, Unavailable
+from .errors import NOT_SERVED, ApiError, Conflict, Gone, NotFound, Unavailable
 from .kube import Discovery, Manifest, ObjectList, Propagation, Ref, Resource, WatchEvent
 from .login import default_login
 from .transport import Request, Transport, error_of
 
 PAGE = 500
-# A group may stop to answer, or answer again, without any event.
+INCOMPLETE = "DiscoveryIncomplete"
+# A group may stop to answer, or answer again, without any event: what is served is asked this often, by the clock, so
+# that no caller waits for it. An answer that could not be renewed is good for three such times.
 DISCOVERY_KEEP_S = 30.0
 INCOMPLETE_KEEP_S = 3.0
+STALE_TIMES = 3
 LIST_TIMEOUT_S = 60.0
 WATCH_S = (240, 300)
 # The server sends a bookmark about once a minute: two missed ones mean that the connection is dead.
@@ -40,6 +44,7 @@ class KubernetesApi:
         self._documents: dict[str, tuple[str, Manifest]] = {}
         self._discovering = asyncio.Lock()
         self._discovered_at = 0.0
+        self._renewal: asyncio.Task[None] | None = None
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None = None, context: str = "") -> KubernetesApi:
@@ -54,6 +59,9 @@ class KubernetesApi:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.gather(self._renewal, return_exceptions=True)
         await self._transport.close()
 
     async def get(self, ref: Ref) -> Manifest | None:
@@ -132,11 +140,13 @@ class KubernetesApi:
         body: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
         if wanted:
             body["preconditions"] = wanted
-        try:
-            await self._json("DELETE", await self._path(ref), body=body, subject=str(ref))
-        except NotFound:
-            return False
-        return True
+        deleted = await self._delete(ref, body)
+        if deleted is None:
+            other = await self._other_version(ref)
+            deleted = await self._delete(other, body) if other is not None else False
+        if deleted is None:
+            raise Unavailable(503, NOT_SERVED, f"{ref}: no version of its kind is served at the moment")
+        return deleted
 
     async def watch(
         self, group: str, version: str, kind: str, *, namespace: str = "", resource_version: str = ""
@@ -157,21 +167,39 @@ class KubernetesApi:
                 yield WatchEvent(event["type"], event["object"])
 
     async def discover(self, *, fresh: bool = False) -> Discovery:
-        """As in KubeApi; unchanged documents are not sent again (ETag), so asking every half minute costs little."""
-        called_at = asyncio.get_running_loop().time()
+        """As in KubeApi; once asked for, it is kept fresh in the background until this is closed."""
+        now = asyncio.get_running_loop().time()
+        if not fresh and self._discovery is not None and now - self._discovered_at <= STALE_TIMES * self._keep_s:
+            return self._discovery
+        found = await self._discover(now)
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.create_task(self._keep_renewing(), name="discovery")
+        return found
+
+    @property
+    def _keep_s(self) -> float:
+        return DISCOVERY_KEEP_S if self._discovery is not None and self._discovery.complete else INCOMPLETE_KEEP_S
+
+    async def _keep_renewing(self) -> None:
+        while True:
+            age_s = asyncio.get_running_loop().time() - self._discovered_at
+            await asyncio.sleep(max(self._keep_s - age_s, min(self._keep_s, INCOMPLETE_KEEP_S)))
+            now = asyncio.get_running_loop().time()
+            if now - self._discovered_at >= self._keep_s:
+                with suppress(ApiError, Conflict):  # who needs it when it is too old is told
+                    await self._discover(now)
+
+    async def _discover(self, called_at: float) -> Discovery:
+        """Ask; unchanged documents are not sent again (ETag), so asking every half minute costs little."""
         async with self._discovering:
-            if self._discovery is not None:
-                keep_s = DISCOVERY_KEEP_S if self._discovery.complete else INCOMPLETE_KEEP_S
-                # Whoever waited here while another asked takes that answer, also when it is to be fresh.
-                if self._discovered_at >= (called_at if fresh else called_at - keep_s):
-                    return self._discovery
+            # Whoever waited here while another asked takes that answer.
+            if self._discovery is not None and self._discovered_at >= called_at:
+                return self._discovery
             started_at = asyncio.get_running_loop().time()
-            if self._discovery is None:
-                version = (await self._json("GET", "/version"))["gitVersion"]
-            else:
-                version = self._discovery.kube_version
-            documents = [await self._document(path) for path in ("/api", "/apis")]
-            self._discovery = discovery.parse(version, documents)
+            version, *documents = await asyncio.gather(
+                self._json("GET", "/version"), self._document("/api"), self._document("/apis")
+            )
+            self._discovery = discovery.parse(version["gitVersion"], documents)
             self._discovered_at = started_at
             return self._discovery
 
@@ -199,8 +227,31 @@ class KubernetesApi:
             return known.resources[key]
         missing = f'no matches for kind "{ref.kind}" in version "{ref.api_version}"'
         if not known.complete:
-            raise Unavailable(503, "DiscoveryIncomplete", f"{missing}, but discovery is incomplete")
-        raise NotFound(404, "NotFound", missing)
+            raise Unavailable(503, INCOMPLETE, f"{missing}, but discovery is incomplete")
+        raise NotFound(404, NOT_SERVED, missing)
+
+    async def _delete(self, ref: Ref, body: Manifest) -> bool | None:
+        """Delete in this version; False where the object is gone, None where that cannot be told: not served."""
+        try:
+            await self._json("DELETE", await self._path(ref), body=body, subject=str(ref))
+        except NotFound as error:
+            return None if error.reason == NOT_SERVED else False
+        except Unavailable as error:
+            if error.reason == INCOMPLETE:
+                return None
+            raise
+        return True
+
+    async def _other_version(self, ref: Ref) -> Ref | None:
+        """Return the object in a version that is served; None where its kind is gone, and it with its kind."""
+        known = await self.discover(fresh=True)
+        version = known.version_of(ref.group, ref.kind)
+        if version is None and known.complete:
+            return None
+        if version is None or (ref.group, ref.version, ref.kind) in known.resources:
+            # A group that does not answer, or discovery has not caught up with what is served.
+            raise Unavailable(503, INCOMPLETE, f"{ref}: it is not known which versions of its kind are served")
+        return replace(ref, version=version)
 
     async def _path(self, ref: Ref, *, within: bool = False) -> str:
         """Return the path of an object, or of its collection where it has no name (`within`: a namespace is needed)."""

@@ -19,7 +19,7 @@ import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.config.config_exception import ConfigException
 
-from .errors import ApiError, Conflict, Forbidden, Gone, NotFound, Unavailable
+from .errors import NOT_SERVED, ApiError, Conflict, Forbidden, Gone, NotFound, Unavailable
 from .logging import hide_values
 from .login import Login, new_configuration
 from .metrics import API_REQUESTS
@@ -67,6 +67,7 @@ class Transport:
         self._client = client
         self._login = login
         self._slots = asyncio.Semaphore(MAX_PARALLEL)
+        self._logging_in = asyncio.Lock()
         self._logged_in_at = float("-inf")
 
     @classmethod
@@ -91,10 +92,11 @@ class Transport:
             loop = asyncio.get_running_loop()
             deadline = loop.time() + request.timeout_s
             for attempt in range(MAX_TRIES):
-                answer = await self._once(request, deadline - loop.time())
+                sent_at = loop.time()
+                answer = await self._once(request, deadline - sent_at)
                 if answer.status < 400:
                     return answer
-                if answer.status == 401 and attempt == 0 and await self._log_in_again():
+                if answer.status == 401 and attempt == 0 and await self._log_in_again(sent_at):
                     continue
                 wait_s = _retry_after(answer)
                 if wait_s is None or loop.time() + wait_s >= deadline:
@@ -141,17 +143,23 @@ class Transport:
             url += "?" + urlencode(request.query)
         return await self._client.call_api(request.method, url, headers, request.body, _request_timeout=bounds)
 
-    async def _log_in_again(self) -> bool:
-        """Read the credentials anew; at most every 5 s, so that bad ones do not make a storm."""
-        now = asyncio.get_running_loop().time()
-        if now - self._logged_in_at < 5:
-            return False
-        self._logged_in_at = now
-        try:
-            await self._login(self._client.configuration)
-        except (ConfigException, OSError):
-            return False
-        return True
+    async def _log_in_again(self, sent_at: float) -> bool:
+        """Read the credentials anew; at most every 5 s, so that bad ones do not make a storm.
+
+        Whoever was refused with those from before takes the new ones: an expired token meets many requests at once.
+        """
+        async with self._logging_in:
+            now = asyncio.get_running_loop().time()
+            if self._logged_in_at >= sent_at:
+                return True
+            if now - self._logged_in_at < 5:
+                return False
+            self._logged_in_at = now
+            try:
+                await self._login(self._client.configuration)
+            except (ConfigException, OSError):
+                return False
+            return True
 
 
 def error_of(status: int, body: bytes, subject: str, *, retry_after_s: float | None = None) -> ApiError | Conflict:
@@ -161,6 +169,8 @@ def error_of(status: int, body: bytes, subject: str, *, retry_after_s: float | N
         message, reason = str(answer["message"]), str(answer.get("reason") or "")
     except (ValueError, KeyError, TypeError):
         message, reason = body[:500].decode(errors="replace").strip() or f"HTTP {status}", ""
+    if status == 404 and not reason:
+        reason = NOT_SERVED  # a missing object is told by a Status object, a missing path by a line of text
     if subject.startswith("Secret "):
         message = hide_values(message)
     if status == 500 and message.startswith(_BAD_MANIFEST):

@@ -1,5 +1,6 @@
 """Logging in as a pod does: by a service account whose token is rotated under the running process."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,15 @@ async def test_a_token_that_was_rotated_is_read_again(token_file: Path, namespac
     async with await KubernetesApi.connect() as pod:
         token_file.write_text(good)
         assert (await pod.discover()).complete
+
+
+async def test_many_requests_that_meet_an_expired_token_at_once_all_take_the_new_one(token_file: Path) -> None:
+    good = token_file.read_text()
+    token_file.write_text("expired")
+    async with await KubernetesApi.connect() as pod:
+        token_file.write_text(good)
+        answers = await asyncio.gather(*(pod._json("GET", "/apis") for _ in range(8)))
+        assert len(answers) == 8
 
 
 async def test_a_token_nobody_accepts_is_forbidden(token_file: Path, namespace: str) -> None:

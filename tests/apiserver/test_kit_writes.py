@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from operators.kit.errors import ApiError, Conflict, NotFound
+from operators.kit.errors import ApiError, Conflict, NotFound, Unavailable
 from operators.kit.kube import Manifest, Ref
 from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.testing import FakeKubeApi
+from tests.apiserver.conftest import Serve
 
 
 def config(namespace: str, data: dict[str, str] | None = None, **metadata: Any) -> Manifest:
@@ -143,6 +144,52 @@ async def test_a_kind_or_namespace_that_is_not_there(api: KubernetesApi) -> None
         await api.apply(widget, field_manager="m")
     with pytest.raises(NotFound, match='namespaces "away" not found'):
         await api.apply(config("away"), field_manager="m")
+
+
+@pytest.mark.parametrize("is_cached", [True, False], ids=["discovery is older", "discovery knows"])
+async def test_a_version_that_is_no_longer_served_does_not_make_an_object_gone(
+    api: KubernetesApi, namespace: str, serve: Serve, *, is_cached: bool
+) -> None:
+    group = f"{namespace}.example.org"
+    await serve(sprocket(group, is_old_served=True))
+    old = Ref(group, "Sprocket", namespace, "s", "v1beta1")
+    manifest = {"apiVersion": f"{group}/v1", "kind": "Sprocket", "metadata": {"name": "s", "namespace": namespace}}
+    await api.apply(manifest, field_manager="m")
+    assert await api.get(old) is not None
+    await api.apply(sprocket(group, is_old_served=False), field_manager="test")
+    async with asyncio.timeout(60):
+        # Served until here says the API server, not what this client has remembered.
+        while await api.get(old) is not None:
+            await asyncio.sleep(0.05)
+        while not is_cached and old.version in str((await api.discover(fresh=True)).api_versions):
+            await asyncio.sleep(0.05)
+        assert await deleted(api, old)
+    assert await api.get(Ref.of(manifest)) is None
+    assert not await deleted(api, old)
+
+
+def sprocket(group: str, *, is_old_served: bool) -> Manifest:
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    versions = [
+        {"name": "v1", "served": True, "storage": True, "schema": schema},
+        {"name": "v1beta1", "served": is_old_served, "storage": False, "schema": schema},
+    ]
+    names = {"kind": "Sprocket", "plural": "sprockets"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"sprockets.{group}"},
+        "spec": {"group": group, "names": names, "scope": "Namespaced", "versions": versions},
+    }
+
+
+async def deleted(api: KubernetesApi, ref: Ref) -> bool:
+    """Delete as the engine does: what cannot be told now is asked again."""
+    while True:
+        try:
+            return await api.delete(ref)
+        except Unavailable:
+            await asyncio.sleep(0.05)
 
 
 async def test_a_list_of_a_thousand_comes_whole_and_with_kinds(api: KubernetesApi, namespace: str) -> None:

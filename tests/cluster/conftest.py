@@ -51,8 +51,9 @@ def progress(told: io.StringIO) -> Progress:
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    """A container engine; one that was started for this is stopped afterwards."""
+    """A container engine; one that was started for this is stopped afterwards, unless others have begun to use it."""
     there = engines.find()
-    yield engines.ensure(Settings.from_environment(), Progress(quiet=True))
+    used = engines.ensure(Settings.from_environment(), Progress(quiet=True))
+    yield used
     if there is None:
-        engines.stop()
+        engines.stop_unused(used)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from operators.kit.errors import ApiError, Conflict, NotFound
+from operators.kit.errors import ApiError, Conflict, NotFound, Unavailable
 from operators.kit.kube import Discovery, Manifest, ObjectList, Propagation, Ref, WatchEvent
 
 from .faults import Call, Faults, copy
@@ -168,6 +169,14 @@ class FakeKubeApi:
         """As in KubeApi."""
         options = {"propagation": propagation, "uid": uid, "resource_version": resource_version}
         call = await self._begin("delete", ref, **options)
+        discovery = self.kinds.discovery(complete=self.discovery_complete)
+        if (ref.group, ref.version, ref.kind) not in discovery.resources:
+            version = discovery.version_of(ref.group, ref.kind)
+            if version is None and discovery.complete:
+                return False
+            if version is None:
+                raise Unavailable(503, "DiscoveryIncomplete", f"{ref}: its kind may be served or not")
+            ref = replace(ref, version=version)
         ref = self._address(ref)
         live = self.store.objects.get(ref)
         if live is None:

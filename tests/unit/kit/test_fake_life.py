@@ -162,3 +162,16 @@ async def test_faults_hit_the_matching_calls_before_or_after_they_take_effect() 
         await api.create(config())
     assert await api.get(C) is not None
     assert [str(call) for call in api.writes] == ["create ConfigMap default/c", "create ConfigMap default/c"]
+
+
+async def test_a_version_that_is_not_served_does_not_make_an_object_gone() -> None:
+    api = FakeKubeApi()
+    old = Ref("example.org", "Widget", "default", "w", "v1beta1")
+    assert not await api.delete(old)
+    api.discovery_complete = False
+    with pytest.raises(Unavailable):
+        await api.delete(old)
+    api.kinds.add("example.org", "v1", "Widget")
+    api.seed({"apiVersion": "example.org/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": "default"}})
+    assert await api.delete(old)
+    assert not await api.delete(old)
