@@ -95,15 +95,11 @@ def _differing(one: Any, other: Any, path: Path) -> list[Path]:
     if isinstance(one, dict) and isinstance(other, dict):
         found = []
         for key in {*one, *other}:
-            if _is_empty(one.get(key)) and _is_empty(other.get(key)):
-                continue
+            if one.get(key) is None and other.get(key) is None:
+                continue  # null is absent; {} and [] are not: an empty selector selects everything
             found += _differing(one.get(key), other.get(key), (*path, key))
         return found
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         pairs = enumerate(zip(one, other, strict=True))
         return [inner for index, (a, b) in pairs for inner in _differing(a, b, (*path, index))]
     return [] if one == other else [path]
-
-
-def _is_empty(value: Any) -> bool:
-    return value is None or value in ({}, [])
