@@ -74,16 +74,20 @@ def _list_holds(desired: list[Any], live: list[Any], fields: FieldsV1) -> bool:
     items = [(step_of(name), below) for name, below in fields.items() if name != "."]
     if len(items) != len(desired):
         return False
+    places: list[tuple[int, int]] = []
     for step, below in items:
         if not isinstance(step, Key | Value):
             return False
-        wanted = [item for item in desired if step.matches(item)]
-        found = [item for item in live if step.matches(item)]
+        wanted = [index for index, item in enumerate(desired) if step.matches(item)]
+        found = [index for index, item in enumerate(live) if step.matches(item)]
         if len(wanted) != 1 or len(found) != 1:
             return False
-        if isinstance(step, Key) and not _map_holds(wanted[0], found[0], below):
+        places.append((wanted[0], found[0]))
+        if isinstance(step, Key) and not _map_holds(desired[wanted[0]], live[found[0]], below):
             return False
-    return True
+    # Items of others may stand between ours; but ours count in their order (initContainers, env).
+    in_live = [found for _, found in sorted(places)]
+    return in_live == sorted(in_live)
 
 
 def differences(predicted: Manifest, live: Manifest) -> tuple[str, ...]:

@@ -62,6 +62,18 @@ async def test_a_container_that_was_injected_does_not_count(api: FakeKubeApi) ->
     assert diff.is_as_desired(deployment("web", namespace="default"), live)
 
 
+async def test_containers_in_another_order_are_not_as_desired(api: FakeKubeApi) -> None:
+    one = deployment("web")
+    steps = [{"name": "first", "image": "a:1"}, {"name": "second", "image": "b:1"}]
+    one["spec"]["template"]["spec"]["initContainers"] = steps
+    live = await applied(api, one)
+    assert diff.is_as_desired(one, live)
+    live["spec"]["template"]["spec"]["initContainers"].insert(1, {"name": "injected", "image": "s:1"})
+    assert diff.is_as_desired(one, live)
+    one["spec"]["template"]["spec"]["initContainers"] = steps[::-1]
+    assert not diff.is_as_desired(one, live)
+
+
 async def test_an_object_nobody_applied_is_for_the_server_to_judge(api: FakeKubeApi) -> None:
     live = await api.create(config("a", namespace="default"))
     assert not diff.is_as_desired(config("a", namespace="default"), live)
