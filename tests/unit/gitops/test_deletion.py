@@ -246,6 +246,39 @@ async def test_a_replaced_object_is_not_deleted(world: World) -> None:
     assert world.has("ConfigMap", "b"), "its uid is not the one that was seen"
 
 
+@pytest.mark.parametrize("owner", ["other", ""])
+async def test_an_object_that_was_taken_over_meanwhile_is_not_deleted(world: World, owner: str) -> None:
+    await synced(world, config("a"), config("b"))
+    get, ref = world.api.get, Ref("", "ConfigMap", "shop", "b")
+    mark = {"argocd.argoproj.io/tracking-id": f"{owner}:/ConfigMap:shop/b" if owner else None}
+
+    async def taken_over(wanted: Ref) -> Any:
+        if wanted == ref and get is not world.api.get:
+            world.api.get = get  # type: ignore[method-assign]
+            await world.api.patch(ref, {"metadata": {"annotations": mark}})
+        return await get(wanted)
+
+    world.api.get = taken_over  # type: ignore[method-assign]
+    await world.push(web=[config("a")])
+    assert world.has("ConfigMap", "b")
+    assert world.status()["sync"]["status"] == "Synced"
+
+
+async def test_an_object_that_changes_while_it_is_deleted_goes_all_the_same(world: World) -> None:
+    await synced(world, config("a"), config("b"))
+    delete, ref = world.api.delete, Ref("", "ConfigMap", "shop", "b")
+
+    async def written(wanted: Ref, **options: Any) -> bool:
+        if world.api.delete is not delete:
+            world.api.delete = delete  # type: ignore[method-assign]
+            await world.api.patch(ref, {"data": {"more": "x"}})
+        return await delete(wanted, **options)
+
+    world.api.delete = written  # type: ignore[assignment,method-assign]
+    await world.push(web=[config("a")])
+    assert not world.has("ConfigMap", "b")
+
+
 # -- the end of an Application -----------------------------------------------------------------------------------------
 
 
