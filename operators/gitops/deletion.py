@@ -38,12 +38,11 @@ def advance(app: Application, seen: Seen) -> Ending:
     ours = tuple(name for name in app.metadata.finalizers if name in _OURS)
     if not ours:
         return Ending()
-    if not seen.may_delete:
-        reason = seen.troubles[0].message if seen.troubles else "not all of its kinds have been read"
-        return Ending(problem=f"its objects are not deleted while this lasts: {reason}", requeue_after=_LOOK_AGAIN)
+    if not seen.may_delete or seen.unsure:
+        return _frozen(seen)
     policy = app.spec.sync_policy
     options = Options.of(policy.sync_options if policy else ())
-    left = [live for live in _own(app, seen.tracked) if options.deletion("Delete", live) != "false"]
+    left = [live for live in _own(app, seen) if options.deletion("Delete", live) != "false"]
     if not left:
         return Ending(((RemoveFinalizer(ours, "all of its objects are gone"),),))
     failures = [outcome for outcome in seen.outcomes if outcome.code == "SyncFailed"]
@@ -62,9 +61,22 @@ def advance(app: Application, seen: Seen) -> Ending:
     return Ending(problem=question)
 
 
-def _own(app: Application, tracked: Sequence[Manifest]) -> list[Manifest]:
+def _frozen(seen: Seen) -> Ending:
+    if seen.may_delete:  # what another Application is about to want is known in a moment
+        return Ending(requeue_after=timedelta(milliseconds=200))
+    reason = seen.troubles[0].message if seen.troubles else "not all of its kinds have been read"
+    return Ending(problem=f"its objects are not deleted while this lasts: {reason}", requeue_after=_LOOK_AGAIN)
+
+
+def _own(app: Application, seen: Seen) -> list[Manifest]:
     itself = Ref(GROUP, KIND, app.metadata.namespace, app.name)
-    return [live for live in tracked if not live["metadata"].get("ownerReferences") and Ref.of(live) != itself]
+    return [
+        live
+        for live in seen.tracked
+        if not live["metadata"].get("ownerReferences")
+        and (ref := Ref.of(live)) != itself
+        and (ref not in seen.claims or is_terminating(live))
+    ]
 
 
 def _delete(live: Manifest, finalizers: Sequence[str]) -> DeleteObject:

@@ -40,6 +40,8 @@ _TOUCHED, _EVENT, _UNTOUCHED = 0, 5, 20
 _UNTOUCHED_AFTER_S = 20.0
 _RESYNC_S = 900.0
 _TROUBLED_S = 20.0
+_DUE_S = 30.0
+"""For so long at most others wait with pruning for an Application to render what was pushed."""
 log = get_logger("gitops")
 
 
@@ -65,7 +67,9 @@ class Engine:
         self._expected: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.live = Live(services.api, self._object_changed)
-        deps = Deps(services.api, self.live, services.origin, settings.rules, self._applications.__contains__)
+        deps = Deps(
+            services.api, self.live, services.origin, settings.rules, self._applications.__contains__, self._memos
+        )
         self._observer = Observer(deps)
         self.queue: WorkQueue[str] = WorkQueue("gitops", self.look, workers=settings.workers, on_error=_complain)
 
@@ -119,6 +123,9 @@ class Engine:
             unchanged = len(sources) - len(own) - len(past)
             awaited = self._services.receipts.expect(announced, own, unchanged, overtaken=overtaken)
             self._expected.update(dict.fromkeys(awaited, announced))
+        due_until = asyncio.get_running_loop().time() + _DUE_S
+        for name in names:
+            self._memo(name).due_until = due_until
         self._look_soon(names, _TOUCHED)
         for name in sources.keys() - set(names):
             built = self._memo(name).built

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -38,6 +38,7 @@ class Built:
     target: Target
     paths: tuple[str, ...]
     content_key: str
+    refs: frozenset[Ref] = frozenset()
 
 
 @dataclass
@@ -54,6 +55,8 @@ class Memo:
     """Whether the next rendering starts from nothing: a hard refresh was asked for."""
     answers: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
     """Of dry-runs: the differing fields, by the states compared."""
+    due_until: float = 0.0
+    """While the loop's clock is before this, a commit that touches it has come and is not rendered yet."""
     same: dict[tuple[str, str], bool] = field(default_factory=dict)
     """Whether two commits have the same content."""
 
@@ -67,6 +70,8 @@ class Deps:
     origin: Origin
     rules: Rules
     is_application: Callable[[str], bool]
+    memos: Mapping[str, Memo]
+    """Of all Applications."""
 
 
 class Observer:
@@ -112,10 +117,15 @@ class Observer:
         troubles: tuple[Trouble, ...] = (),
         complete: bool = True,
     ) -> Seen:
+        tracked = self._deps.live.tracked(app.name)
+        own = {entry.ref for entry in target.objects} if target is not None else set()
+        claims, unsure = self._claims(app.name, [ref for live in tracked if (ref := Ref.of(live)) not in own])
         return Seen(
             target=target,
             syncing=syncing,
-            tracked=self._deps.live.tracked(app.name),
+            tracked=tracked,
+            claims=claims,
+            unsure=unsure,
             namespace=self._deps.live.namespace(app.spec.destination.namespace),
             troubles=troubles,
             complete=complete,
@@ -123,6 +133,16 @@ class Observer:
             applied_at=memo.applied_at,
             rules=self._deps.rules,
         )
+
+    def _claims(self, name: str, extra: list[Ref]) -> tuple[dict[Ref, str], str]:
+        """Return who wants objects that an Application has too many, and one of whom that is not known yet."""
+        if not extra:
+            return {}, ""
+        others = [(other, memo) for other, memo in sorted(self._deps.memos.items()) if other != name]
+        built = [(other, memo.built.refs) for other, memo in others if memo.built is not None]
+        claims = {ref: other for ref in extra for other, refs in built if ref in refs}
+        now = asyncio.get_running_loop().time()
+        return claims, next((other for other, memo in others if memo.due_until > now), "")
 
     async def _ending(self, app: Application, memo: Memo) -> Seen:
         """Look at an Application that is being deleted: Git has no part in it."""
@@ -152,6 +172,8 @@ class Observer:
             memo.failed_at = revision
             condition = "InvalidSpecError" if error.field.startswith("spec.") else "ComparisonError"
             return None, [Trouble(condition, str(error))]  # type: ignore[arg-type]
+        finally:
+            memo.due_until = 0.0
 
     async def _syncing(
         self, app: Application, memo: Memo, discovery: Discovery, target: Target | None
@@ -202,7 +224,8 @@ class Observer:
             blocked=arranged.blocked,
         )
         content = await self._deps.origin.content_key(source.repo_url, revision, rendered.paths)
-        return Built(key, target, rendered.paths, content)
+        refs = frozenset(entry.ref for entry in target.objects)
+        return Built(key, target, rendered.paths, content, refs)
 
     async def _with_equals(self, app: Application, memo: Memo, built: Built) -> Target:
         """Note whether the commit that was synced last has the same content: then it is synced already."""

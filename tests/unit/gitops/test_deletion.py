@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -244,6 +245,54 @@ async def test_a_replaced_object_is_not_deleted(world: World) -> None:
     stale["metadata"]["uid"] = "another"
     await world.push(web=[config("a")])
     assert world.has("ConfigMap", "b"), "its uid is not the one that was seen"
+
+
+async def both(world: World, **folders: Any) -> None:
+    world.git.commit(**folders)
+    for name in folders:
+        await world.create(application(name, automated=PRUNE))
+
+
+async def test_an_object_that_moves_to_another_application_in_one_push_is_never_deleted(world: World) -> None:
+    await both(world, other=[config("o")], web=[config("a"), config("moves")])
+    await world.push(web=[config("a")], other=[config("o"), config("moves")])
+    assert not deletions(world)
+    mark = world.api.find(Ref("", "ConfigMap", "shop", "moves"))
+    assert mark is not None
+    assert mark["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] == "other:/ConfigMap:shop/moves"
+    assert [world.status(name)["sync"]["status"] for name in ("web", "other")] == ["Synced", "Synced"]
+
+
+async def test_pruning_waits_for_an_application_that_has_not_rendered_the_push_yet(world: World) -> None:
+    await both(world, other=[config("o")], web=[config("a"), config("moves")])
+    render, hold = world.git.render, asyncio.Event()
+
+    async def slow(app: Any, *rest: Any) -> Any:
+        if app.name == "other":
+            await hold.wait()
+        return await render(app, *rest)
+
+    world.git.render = slow  # type: ignore[method-assign]
+    world.git.commit(web=[config("a")], other=[config("moves"), config("o")])
+    await world.engine.examine(REPO, world.git.head)
+    await asyncio.sleep(0.1)
+    assert "what other wants" in world.status()["operationState"]["message"]
+    hold.set()
+    await world.settle()
+    await world.look()
+    assert not deletions(world)
+    assert world.status()["sync"]["status"] == "Synced"
+
+
+async def test_an_object_that_moves_out_of_a_deleted_application_stays(world: World) -> None:
+    await both(world, other=[config("o")], web=[config("a"), config("moves")])
+    await world.change({"metadata": {"finalizers": CASCADE}})
+    await world.change({"spec": {"syncPolicy": {"automated": {"enabled": False}}}}, "other")
+    await world.push(other=[config("o"), config("moves")])
+    await world.api.delete(APP)
+    await world.settle()
+    assert not world.has("ConfigMap", "a")
+    assert world.has("ConfigMap", "moves")
 
 
 @pytest.mark.parametrize("owner", ["other", ""])
