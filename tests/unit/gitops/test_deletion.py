@@ -272,7 +272,7 @@ async def test_pruning_waits_for_an_application_that_has_not_rendered_the_push_y
             await hold.wait()
         return await render(app, *rest)
 
-    world.git.render = slow  # type: ignore[method-assign]
+    world.git.render = slow  # type: ignore[assignment,method-assign]
     world.git.commit(web=[config("a")], other=[config("moves"), config("o")])
     await world.engine.examine(REPO, world.git.head)
     await asyncio.sleep(0.1)
@@ -307,7 +307,7 @@ async def test_an_object_that_was_taken_over_meanwhile_is_not_deleted(world: Wor
             await world.api.patch(ref, {"metadata": {"annotations": mark}})
         return await get(wanted)
 
-    world.api.get = taken_over  # type: ignore[method-assign]
+    world.api.get = taken_over  # type: ignore[assignment,method-assign]
     await world.push(web=[config("a")])
     assert world.has("ConfigMap", "b")
     assert world.status()["sync"]["status"] == "Synced"
