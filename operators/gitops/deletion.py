@@ -20,6 +20,7 @@ from .options import Options
 from .seen import Seen
 
 _OURS = (FINALIZER, f"{FINALIZER}/foreground", f"{FINALIZER}/background")
+_HOOKS = ("pre-delete-finalizer.argocd.argoproj.io", "post-delete-finalizer.argocd.argoproj.io")
 _LOOK_AGAIN = timedelta(seconds=10)
 
 
@@ -36,8 +37,9 @@ class Ending:
 def advance(app: Application, seen: Seen) -> Ending:
     """Return the next step of a deletion that was asked for."""
     ours = tuple(name for name in app.metadata.finalizers if name in _OURS)
-    if not ours:
-        return Ending()
+    unserved = _unserved(app)
+    if not ours or unserved:
+        return Ending(problem=unserved)
     if not seen.may_delete or seen.unsure:
         return _frozen(seen)
     policy = app.spec.sync_policy
@@ -59,6 +61,18 @@ def advance(app: Application, seen: Seen) -> Ending:
         due = tuple(_delete(live, ours) for live in group if not is_terminating(live))
         return Ending((due,) if due else (), problem=question, requeue_after=timedelta(seconds=30))
     return Ending(problem=question)
+
+
+def _unserved(app: Application) -> str:
+    """Name the finalizers of deletion hooks: nobody serves them, and the Application would hang without a word."""
+    found = [name for name in app.metadata.finalizers if name.partition("/")[0] in _HOOKS]
+    if not found:
+        return ""
+    return (
+        f"finalizer {', '.join(found)}: PreDelete and PostDelete hooks are not served yet, so nothing is deleted; take "
+        f"it out of metadata.finalizers (kubectl -n {app.metadata.namespace} edit application {app.name}) to go on "
+        "without them"
+    )
 
 
 def _frozen(seen: Seen) -> Ending:

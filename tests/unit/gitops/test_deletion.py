@@ -397,3 +397,27 @@ async def test_a_finalizer_of_others_is_not_ours_to_take(world: World) -> None:
     await world.settle()
     assert world.app()["metadata"]["finalizers"] == ["example.com/other"]
     assert world.has("ConfigMap", "a")
+
+
+@pytest.mark.parametrize("hook", ["pre-delete-finalizer", "post-delete-finalizer", "post-delete-finalizer/cleanup"])
+async def test_a_finalizer_of_deletion_hooks_is_named_and_nothing_goes_before_it(world: World, hook: str) -> None:
+    name, _, rest = hook.partition("/")
+    finalizer = f"{name}.argocd.argoproj.io{'/' * bool(rest)}{rest}"
+    await synced(world, config("a"), finalizers=[*CASCADE, finalizer])
+    await world.api.delete(APP)
+    await world.settle()
+    assert finalizer in world.conditions()["DeletionError"]
+    assert world.has("ConfigMap", "a")
+    await world.change({"metadata": {"finalizers": CASCADE}})
+    assert not world.has("ConfigMap", "a")
+
+
+async def test_skip_reconcile_holds_back_deletion_too(world: World) -> None:
+    await synced(world, config("a"), finalizers=CASCADE)
+    skip = "argocd.argoproj.io/skip-reconcile"
+    await world.change({"metadata": {"annotations": {skip: "true"}}})
+    await world.api.delete(APP)
+    await world.settle()
+    assert world.has("ConfigMap", "a")
+    await world.change({"metadata": {"annotations": {skip: None}}})
+    assert not world.has("ConfigMap", "a")
