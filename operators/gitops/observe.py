@@ -323,10 +323,11 @@ class Observer:
 
     async def _ask(self, look: _Look, entry: Compared, rules: tuple[IgnoreDifference, ...]) -> Compared:
         """Ask the API server what an apply would result in."""
-        question = _digest(entry.desired, diff.comparable(entry.live) if entry.live else None, len(rules))
+        validate = look.options.has("Validate", entry.desired, default=True)
+        asked = [[rule.wire() for rule in rules], validate]
+        question = _digest(entry.desired, diff.comparable(entry.live) if entry.live else None, asked)
         fields = look.memo.answers.get(question)
         if fields is None:
-            validate = look.options.has("Validate", entry.desired, default=True)
             try:
                 async with self._slots:
                     predicted = await self._deps.api.apply(
