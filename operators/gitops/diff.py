@@ -11,7 +11,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from operators.kit.kube import Manifest
+from operators.kit.errors import Invalid
+from operators.kit.kube import Manifest, Ref
 
 from .fields import FieldsV1, Key, Path, Value, owned, show, step_of
 from .scrub import is_secret
@@ -36,6 +37,9 @@ def with_secret_data(manifest: Manifest) -> Manifest:
     """Return a Secret with `stringData` folded into `data`, as the server would store it; others as they are."""
     if not is_secret(manifest) or "stringData" not in manifest:
         return manifest
+    for name in ("stringData", "data"):
+        if not isinstance(manifest.get(name) or {}, dict):
+            raise Invalid("manifests", f"{Ref.of(manifest)}: {name} is not a mapping")
     encoded = {
         name: base64.b64encode(str(value).encode()).decode() for name, value in (manifest["stringData"] or {}).items()
     }

@@ -11,7 +11,7 @@ import asyncio
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -39,14 +39,21 @@ class Live:
         self._synced = asyncio.Event()
         self.watches = Watches(api, self._on_event, self._on_synced)
 
-    async def follow(self, kinds: Iterable[tuple[str, str, str]]) -> frozenset[tuple[str, str]]:
-        """Watch these kinds (group, version, kind), too; return those that could not be read in time."""
+    async def follow(
+        self, kinds: Sequence[tuple[str, str, str]], is_served: Callable[[tuple[str, str, str]], bool] = lambda _: True
+    ) -> frozenset[tuple[str, str]]:
+        """Watch these kinds (group, version, kind), too; return those that could not be read in time.
+
+        A watch in a version that `is_served` does not know any more goes on in the one that is asked for.
+        """
         wanted = dict(self._wanted)
         wanted.setdefault(("", "Namespace"), _NAMESPACE)
         asked = [(group, kind) for group, _, kind in kinds]
         for group, version, kind in kinds:
-            wanted.setdefault((group, kind), Watched(group, version, kind))
-        if len(wanted) > len(self._wanted):
+            known = wanted.setdefault((group, kind), Watched(group, version, kind))
+            if not is_served((group, known.version, kind)):
+                wanted[(group, kind)] = Watched(group, version, kind)
+        if wanted != self._wanted:
             self._wanted = wanted
             self.watches.follow(wanted.values())
         # A kind that did not come in time once is not waited for again: its watch goes on trying by itself.

@@ -17,7 +17,7 @@ from datetime import datetime
 from operators.kit.errors import ApiError, Conflict, Invalid, PlatformError, Unavailable
 from operators.kit.kube import Discovery, KubeApi, Manifest, Ref
 
-from . import desired, diff, ignore, refusals, tracking
+from . import desired, diff, ignore, mishaps, refusals, sync, tracking
 from .live import Live
 from .models import Application, ApplicationSource, IgnoreDifference, OperationState
 from .options import Options
@@ -83,6 +83,13 @@ class Observer:
 
     async def observe(self, app: Application, memo: Memo) -> Seen:
         """Return everything known about an Application; never raises for what is wrong with it or around it."""
+        try:
+            return await self._observe(app, memo)
+        except Exception as error:  # noqa: BLE001 - whatever a repository can bring about has to be told
+            condition = "ComparisonError" if app.deleted_at is None else "DeletionError"
+            return self._seen(app, memo, troubles=(mishaps.trouble(condition, error),), complete=False)
+
+    async def _observe(self, app: Application, memo: Memo) -> Seen:
         if app.deleted_at is not None:
             return await self._ending(app, memo)
         troubles = [Trouble("InvalidSpecError", text) for text in refusals.refusals(app, self._deps.rules)]
@@ -172,6 +179,9 @@ class Observer:
             memo.failed_at = revision
             condition = "InvalidSpecError" if error.field.startswith("spec.") else "ComparisonError"
             return None, [Trouble(condition, str(error))]  # type: ignore[arg-type]
+        except Exception as error:  # noqa: BLE001 - as in observe; what Git has cannot mend by itself
+            memo.failed_at = memo.failed_at if isinstance(error, OSError) else revision
+            return None, [mishaps.trouble("ComparisonError", error)]
         finally:
             memo.due_until = 0.0
 
@@ -251,9 +261,11 @@ class Observer:
         served = {kind for kind in kinds if kind in discovery.resources}
         by_name = {(group, kind) for group, _, kind in discovery.resources}
         for group, _, kind in kinds - served:
-            if (group, kind) not in by_name and discovery.complete:
+            if (group, kind) in by_name:  # its objects are the same in every version
+                served.add(next(key for key in sorted(discovery.resources) if key[::2] == (group, kind)))
+            elif discovery.complete:
                 self._deps.live.forget_kind(group, kind)
-        unread = await self._deps.live.follow(sorted(served))
+        unread = await self._deps.live.follow(sorted(served), discovery.resources.__contains__)
         needed = {(entry.ref.group, entry.ref.kind) for entry in target.objects} if target else set()
         reasons = self._deps.live.watches.refusals()
         troubles = [
@@ -269,6 +281,8 @@ class Observer:
             return None, []
         discovery = await self._discovery_for(target)
         look = _Look(app, memo, target, discovery, secret_values(entry.desired for entry in target.objects))
+        if (unknown := _unknown(look)) is not None:
+            return None, [unknown]
         try:
             results = await asyncio.gather(*(self._compare(look, entry) for entry in target.objects))
         except (ApiError, Conflict) as error:
@@ -365,6 +379,20 @@ class _Look:
             operation = state.operation
         asked = operation.sync.sync_options if operation is not None and operation.sync is not None else ()
         return Options.of(policy.sync_options if policy else (), asked)
+
+
+def _unknown(look: _Look) -> Trouble | None:
+    """Return the trouble of a kind that is missing in incomplete discovery: whether it is served cannot be known."""
+    if look.discovery.complete:
+        return None
+    for entry in look.target.objects:
+        waits = look.options.has("SkipDryRunOnMissingResource", entry.desired) or any(
+            sync.defines(other.desired, entry.ref) for other in look.target.objects
+        )
+        if _key(entry.ref) not in look.discovery.resources and not waits:
+            text = f"the API server does not say whether it serves {entry.ref.api_version} {entry.ref.kind} now"
+            return Trouble("ComparisonError", f"{text}: an API that it aggregates does not answer")
+    return None
 
 
 def _aim(app: Application) -> tuple[ApplicationSource | None, str]:

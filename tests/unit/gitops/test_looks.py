@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from operators.kit.kube import Manifest, Ref
-from tests.support.gitops_world import REPO, World, application, config
+from tests.support.gitops_world import REPO, World, application, config, deployment, manifest
 
 HEAL = {"prune": True, "selfHeal": True}
 APP = Ref("argoproj.io", "Application", "argocd", "web", "v1alpha1")
@@ -108,3 +110,52 @@ async def test_a_repository_that_breaks_the_engine_does_not_stop_the_others(worl
     found = world.api.find(Ref("", "ConfigMap", "shop", "a"))
     assert found is not None
     assert found["data"] == {"value": "2"}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        manifest("CustomResourceDefinition", "x.example.com", api_version="apiextensions.k8s.io/v1", spec="oops"),
+        manifest("Secret", "s", stringData=["hunter22"]),
+        manifest("Secret", "s", data=["hunter22"], stringData={"a": "b"}),
+        manifest("Secret", "s", data="hunter22"),
+    ],
+)
+async def test_whatever_a_repository_holds_is_told_and_quotes_no_values(world: World, bad: Manifest) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    await world.push(web=[config("a", "2"), bad])
+    assert world.conditions() or world.status()["operationState"]["phase"] == "Failed"
+    assert "hunter22" not in str(world.status())
+    await world.push(web=[config("a", "3")])
+    assert world.conditions() == {}
+
+
+async def test_a_failure_nobody_foresaw_is_told_by_its_type_and_place(world: World) -> None:
+    async def render(*_: Any) -> Any:
+        raise ZeroDivisionError("hunter22")
+
+    world.git.render = render  # type: ignore[method-assign]
+    await world.create(application(automated=HEAL))
+    assert "ZeroDivisionError at " in world.conditions()["ComparisonError"]
+    assert "hunter22" not in str(world.status())
+
+
+async def test_a_kind_that_incomplete_discovery_does_not_name_burns_no_retries(world: World) -> None:
+    world.api.discovery_complete = False
+    world.git.commit(web=[manifest("Thing", "t", api_version="aggregated.example.com/v1")])
+    await world.create(application(automated=HEAL))
+    assert "aggregated.example.com/v1 Thing" in world.conditions()["ComparisonError"]
+    assert "operationState" not in world.status()
+
+
+async def test_objects_known_in_a_version_that_is_served_no_more_are_still_watched(world: World) -> None:
+    world.git.commit(web=[config("a"), deployment("d")])
+    app = application(automated={"prune": True})
+    resources = [{"group": "apps", "version": "v1beta1", "kind": "Deployment", "name": "d", "namespace": "shop"}]
+    await world.create(app)
+    await world.restart()
+    world.git.commit(web=[config("a")])
+    await world.api.patch(APP, {"status": {"resources": resources}})
+    await world.settle()
+    assert not world.has("Deployment", "d", group="apps")
