@@ -102,7 +102,12 @@ def _already_attempted(last: OperationState | None, target: Target, source: Appl
     """Whether the last sync was for this content: the same commit (or one with equal paths) and the same source."""
     if last is None or last.sync_result is None or not target.is_at(last.sync_result.revision):
         return False
-    return _without_revision(last.sync_result.source) == _without_revision(source)
+    return is_same_source(last.sync_result.source, source)
+
+
+def is_same_source(one: ApplicationSource | None, other: ApplicationSource | None) -> bool:
+    """Whether two sources render the same at the same commit."""
+    return _without_revision(one) == _without_revision(other)
 
 
 def _without_revision(source: ApplicationSource | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from .options import Options
 from .seen import Seen
 
 _OURS = (FINALIZER, f"{FINALIZER}/foreground", f"{FINALIZER}/background")
+_HOOKS = ("pre-delete-finalizer.argocd.argoproj.io", "post-delete-finalizer.argocd.argoproj.io")
 _LOOK_AGAIN = timedelta(seconds=10)
 
 
@@ -36,14 +37,14 @@ class Ending:
 def advance(app: Application, seen: Seen) -> Ending:
     """Return the next step of a deletion that was asked for."""
     ours = tuple(name for name in app.metadata.finalizers if name in _OURS)
-    if not ours:
-        return Ending()
-    if not seen.may_delete:
-        reason = seen.troubles[0].message if seen.troubles else "not all of its kinds have been read"
-        return Ending(problem=f"its objects are not deleted while this lasts: {reason}", requeue_after=_LOOK_AGAIN)
+    unserved = _unserved(app)
+    if not ours or unserved:
+        return Ending(problem=unserved)
+    if not seen.may_delete or seen.unsure:
+        return _frozen(seen)
     policy = app.spec.sync_policy
     options = Options.of(policy.sync_options if policy else ())
-    left = [live for live in _own(app, seen.tracked) if options.deletion("Delete", live) != "false"]
+    left = [live for live in _own(app, seen) if options.deletion("Delete", live) != "false"]
     if not left:
         return Ending(((RemoveFinalizer(ours, "all of its objects are gone"),),))
     failures = [outcome for outcome in seen.outcomes if outcome.code == "SyncFailed"]
@@ -62,9 +63,34 @@ def advance(app: Application, seen: Seen) -> Ending:
     return Ending(problem=question)
 
 
-def _own(app: Application, tracked: Sequence[Manifest]) -> list[Manifest]:
+def _unserved(app: Application) -> str:
+    """Name the finalizers of deletion hooks: nobody serves them, and the Application would hang without a word."""
+    found = [name for name in app.metadata.finalizers if name.partition("/")[0] in _HOOKS]
+    if not found:
+        return ""
+    return (
+        f"finalizer {', '.join(found)}: PreDelete and PostDelete hooks are not served yet, so nothing is deleted; take "
+        f"it out of metadata.finalizers (kubectl -n {app.metadata.namespace} edit application {app.name}) to go on "
+        "without them"
+    )
+
+
+def _frozen(seen: Seen) -> Ending:
+    if seen.may_delete:  # what another Application is about to want is known in a moment
+        return Ending(requeue_after=timedelta(milliseconds=200))
+    reason = seen.troubles[0].message if seen.troubles else "not all of its kinds have been read"
+    return Ending(problem=f"its objects are not deleted while this lasts: {reason}", requeue_after=_LOOK_AGAIN)
+
+
+def _own(app: Application, seen: Seen) -> list[Manifest]:
     itself = Ref(GROUP, KIND, app.metadata.namespace, app.name)
-    return [live for live in tracked if not live["metadata"].get("ownerReferences") and Ref.of(live) != itself]
+    return [
+        live
+        for live in seen.tracked
+        if not live["metadata"].get("ownerReferences")
+        and (ref := Ref.of(live)) != itself
+        and (ref not in seen.claims or is_terminating(live))
+    ]
 
 
 def _delete(live: Manifest, finalizers: Sequence[str]) -> DeleteObject:

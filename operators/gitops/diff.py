@@ -78,16 +78,20 @@ def _list_holds(desired: list[Any], live: list[Any], fields: FieldsV1) -> bool:
     items = [(step_of(name), below) for name, below in fields.items() if name != "."]
     if len(items) != len(desired):
         return False
+    places: list[tuple[int, int]] = []
     for step, below in items:
         if not isinstance(step, Key | Value):
             return False
-        wanted = [item for item in desired if step.matches(item)]
-        found = [item for item in live if step.matches(item)]
+        wanted = [index for index, item in enumerate(desired) if step.matches(item)]
+        found = [index for index, item in enumerate(live) if step.matches(item)]
         if len(wanted) != 1 or len(found) != 1:
             return False
-        if isinstance(step, Key) and not _map_holds(wanted[0], found[0], below):
+        places.append((wanted[0], found[0]))
+        if isinstance(step, Key) and not _map_holds(desired[wanted[0]], live[found[0]], below):
             return False
-    return True
+    # Items of others may stand between ours; but ours count in their order (initContainers, env).
+    in_live = [found for _, found in sorted(places)]
+    return in_live == sorted(in_live)
 
 
 def differences(predicted: Manifest, live: Manifest) -> tuple[str, ...]:
@@ -99,15 +103,11 @@ def _differing(one: Any, other: Any, path: Path) -> list[Path]:
     if isinstance(one, dict) and isinstance(other, dict):
         found = []
         for key in {*one, *other}:
-            if _is_empty(one.get(key)) and _is_empty(other.get(key)):
-                continue
+            if one.get(key) is None and other.get(key) is None:
+                continue  # null is absent; {} and [] are not: an empty selector selects everything
             found += _differing(one.get(key), other.get(key), (*path, key))
         return found
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         pairs = enumerate(zip(one, other, strict=True))
         return [inner for index, (a, b) in pairs for inner in _differing(a, b, (*path, index))]
     return [] if one == other else [path]
-
-
-def _is_empty(value: Any) -> bool:
-    return value is None or value in ({}, [])

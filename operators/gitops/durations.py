@@ -7,6 +7,7 @@ from datetime import timedelta
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+_LONGEST_TEXT = 30
 _WHOLE = re.compile(rf"(?:{_PART.pattern})+")
 
 
@@ -15,8 +16,17 @@ def parse(text: str, default: timedelta) -> timedelta:
     text = text.strip()
     if not text:
         return default
-    if text.isdigit():
-        return timedelta(seconds=int(text))
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError("a duration has at most 30 characters")
+    try:
+        return timedelta(seconds=_seconds(text))
+    except OverflowError:
+        raise ValueError(f"{text!r} is too long a duration") from None
+
+
+def _seconds(text: str) -> float:
+    if text.isascii() and text.isdigit():
+        return int(text)
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration: write seconds or a form such as 30s or 1m30s")
-    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
+    return float(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))

@@ -23,7 +23,7 @@ from operators.kit.queue import WorkQueue
 from . import conditions, execute, stages, tracking
 from .kill import KillSwitch
 from .live import Live
-from .models import REFRESH, Application, ApplicationSource, ApplicationStatus, parse
+from .models import GROUP, KIND, REFRESH, VERSION, Application, ApplicationSource, ApplicationStatus, parse
 from .observe import Deps, Memo, Observer
 from .origin import Origin
 from .plan import Plan, plan
@@ -39,6 +39,8 @@ _ROUNDS = 25
 _TOUCHED, _EVENT, _UNTOUCHED = 0, 5, 20
 _UNTOUCHED_AFTER_S = 20.0
 _RESYNC_S = 900.0
+_DUE_S = 30.0
+"""For so long at most others wait with pruning for an Application to render what was pushed."""
 log = get_logger("gitops")
 
 
@@ -66,7 +68,9 @@ class Engine:
         """By Application, those of its children whose failure is not told before it was applied."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.live = Live(services.api, self._object_changed)
-        deps = Deps(services.api, self.live, services.origin, settings.rules, self._applications.__contains__)
+        deps = Deps(
+            services.api, self.live, services.origin, settings.rules, self._applications.__contains__, self._memos
+        )
         self._observer = Observer(deps)
         self.queue: WorkQueue[str] = WorkQueue("gitops", self.look, workers=settings.workers, on_error=_complain)
 
@@ -101,10 +105,17 @@ class Engine:
         return not self._applications or any(url_key(url) in push.keys for url in self._repositories())
 
     async def examine(self, repo_url: str, announced: str = "", ref: str = "") -> None:
-        """Fetch a repository and look at the Applications whose files have changed.
+        """Fetch a repository and look at the Applications whose files have changed; never raises.
 
         `announced` is the commit of a push, `ref` where it was pushed to.
         """
+        try:
+            await self._examine(repo_url, announced, ref)
+        except Exception as error:  # noqa: BLE001 - one repository must not stop the others
+            _complain_of(repo_url, error)
+            self._look_soon(self._sources(repo_url), _EVENT)
+
+    async def _examine(self, repo_url: str, announced: str, ref: str) -> None:
         sources = self._sources(repo_url)
         try:
             await self._services.origin.refresh(repo_url)
@@ -122,6 +133,9 @@ class Engine:
             unchanged = len(sources) - len(own) - len(past)
             awaited = self._services.receipts.expect(announced, own, unchanged, overtaken=overtaken)
             self._expected.update(dict.fromkeys(awaited, announced))
+        due_until = asyncio.get_running_loop().time() + _DUE_S
+        for name in names:
+            self._memo(name).due_until = due_until
         self._look_soon(names, _TOUCHED)
         for name in sources.keys() - set(names):
             built = self._memo(name).built
@@ -134,9 +148,24 @@ class Engine:
         while True:
             jitter = random.uniform(0, self._settings.poll_jitter_s)  # noqa: S311 - spreads load
             await asyncio.sleep(self._settings.poll_s + jitter)
-            for url in sorted(self._repositories()):
-                with suppress(PlatformError):
-                    await self.examine(url)
+            with suppress(PlatformError):
+                await self.relist()
+            await asyncio.gather(*(self.examine(url) for url in sorted(self._repositories())))
+
+    async def relist(self) -> None:
+        """Compare the known Applications with those that exist: an event that was missed is no loss for long."""
+        known = dict(self._applications)
+        listed = await self._services.api.list(GROUP, VERSION, KIND, namespace=self._settings.namespace)
+        present = {manifest["metadata"]["name"]: manifest for manifest in listed.items}
+        for name in known.keys() | present.keys():
+            if self._applications.get(name) is not known.get(name):
+                continue  # an event was faster
+            found = present.get(name)
+            is_other = found is None or found["metadata"].get("uid") != known.get(name, found)["metadata"].get("uid")
+            if name in known and is_other:
+                self.application_gone(name)
+            if found is not None:
+                self.application_changed(found)
 
     def silent_s(self) -> float:
         """Return how long the quietest watch has not been heard of; endless where one has died."""
@@ -238,8 +267,10 @@ class Engine:
     async def _reread(self, manifest: Manifest) -> None:
         with suppress(ApiError, Conflict):
             present = await self._services.api.get(Ref.of(manifest))
+            if present is None or present["metadata"].get("uid") != manifest["metadata"].get("uid"):
+                self.application_gone(manifest["metadata"]["name"])
             if present is not None:
-                self._applications[manifest["metadata"]["name"]] = present
+                self.application_changed(present)
 
     def _take(self, written: Manifest) -> None:
         """Take in what an own write has returned, unless something newer was told meanwhile."""
@@ -385,5 +416,12 @@ def _complain(name: str, error: Exception, retry_s: float) -> None:
         log.warning("will look again", object=f"Application {name}", reason=str(error), wait_s=round(retry_s, 1))
     else:
         # Not as exc_info: a console would print local variables, and with them the data of Secrets.
-        trace = "".join(traceback.format_exception(error))
-        log.error("look failed", object=f"Application {name}", wait_s=round(retry_s, 1), trace=trace)
+        log.error("look failed", object=f"Application {name}", wait_s=round(retry_s, 1), trace=_trace(error))
+
+
+def _complain_of(repo_url: str, error: Exception) -> None:
+    log.error("repository could not be examined", repository=url_key(repo_url), trace=_trace(error))
+
+
+def _trace(error: Exception) -> str:
+    return "".join(traceback.format_exception(error))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +18,7 @@ from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.logging import get_logger
 from operators.kit.metrics import ACTIONS
 
-from . import migration
+from . import migration, tracking
 from .actions import (
     DELETIONS,
     PUBLICATIONS,
@@ -47,6 +46,7 @@ from .seen import Outcome
 
 _AT_ONCE = 10
 _GONE_S = 30.0
+_DELETE_TRIES = 5
 log = get_logger("gitops")
 
 
@@ -262,11 +262,33 @@ async def _is_there(api: KubeApi, ref: Ref, uid: str) -> bool:
 
 
 async def _delete(context: Context, action: PruneObject | DeleteObject) -> Outcome:
-    """Delete the very object that was seen; one that was made anew meanwhile is somebody's wish and stays."""
+    """Delete the very object that was seen, and only while it belongs to this Application.
+
+    One that was made anew meanwhile is somebody's wish and stays; so does one that another Application has taken over.
+    """
     if not action.uid:
         raise Conflict(f"{action.ref} was seen without a uid: it is not deleted")
-    with suppress(NotFound):
-        await context.api.delete(action.ref, uid=action.uid, propagation=action.propagation)
+    for attempt in range(_DELETE_TRIES):
+        present = await context.api.get(action.ref)
+        if present is None or present["metadata"].get("uid") != action.uid:
+            break
+        owner = tracking.owner_of(present)
+        if owner != _metadata(context)["name"]:
+            text = f"it belongs to {owner} now" if owner else "it carries the mark of no Application any more"
+            return Outcome(action.ref, "PruneSkipped", text)
+        version = str(present["metadata"].get("resourceVersion") or "")
+        try:
+            await context.api.delete(
+                action.ref, uid=action.uid, resource_version=version, propagation=action.propagation
+            )
+            break
+        except NotFound:
+            break
+        except Conflict:  # somebody wrote to it: whose it is has to be looked at again
+            if attempt == _DELETE_TRIES - 1:
+                raise
+    if present is not None and present["metadata"].get("uid") != action.uid:
+        raise Conflict(f"{action.ref} was made anew meanwhile: it is not deleted")
     context.live.note_deletion(action.ref, format_time(context.now()))
     return Outcome(action.ref, "Pruned", "pruned")
 

@@ -74,7 +74,17 @@ def without_ignored(rules: Sequence[IgnoreDifference], manifest: Manifest, live:
     """Return the manifest without the fields that do not count; `live` tells who owns what."""
     # Later list items first, or taking one out would move the others.
     for path in sorted(_paths(rules, manifest, live), key=_later_first, reverse=True):
-        manifest = without(manifest, path)
+        manifest = _cut(manifest, path)
+    return manifest
+
+
+def _cut(manifest: Manifest, path: Path) -> Manifest:
+    """Take a field out, and what it leaves empty: whether its holder is there at all does not count either."""
+    manifest = without(manifest, path)
+    for end in range(len(path) - 1, 0, -1):
+        if not isinstance(path[end - 1], str) or look_up(manifest, path[:end]) not in ({}, [], None, MISSING):
+            break
+        manifest = without(manifest, path[:end])
     return manifest
 
 

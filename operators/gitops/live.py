@@ -11,7 +11,7 @@ import asyncio
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -39,14 +39,20 @@ class Live:
         self._synced = asyncio.Event()
         self.watches = Watches(api, self._on_event, self._on_synced)
 
-    async def follow(self, kinds: Iterable[tuple[str, str, str]]) -> frozenset[tuple[str, str]]:
-        """Watch these kinds (group, version, kind), too; return those that could not be read in time."""
+    async def follow(
+        self, kinds: Sequence[tuple[str, str, str]], is_served: Callable[[tuple[str, str, str]], bool] = lambda _: True
+    ) -> frozenset[tuple[str, str]]:
+        """Watch these kinds (group, version, kind), too; return those that could not be read in time.
+
+        A watch in a version that `is_served` does not know any more goes on in the one that is asked for.
+        """
         wanted = dict(self._wanted)
         wanted.setdefault(("", "Namespace"), _NAMESPACE)
         asked = [(group, kind) for group, _, kind in kinds]
         for group, version, kind in kinds:
             watched = wanted.setdefault((group, kind), Watched(group, version, kind))
-            if watched.version != version and self.watches.is_unserved(watched):
+            is_stale = not is_served((group, watched.version, kind)) or self.watches.is_unserved(watched)
+            if watched.version != version and is_stale:
                 # Its version was taken from the CRD: begin anew with one that is served.
                 wanted[(group, kind)] = Watched(group, version, kind)
                 self._drop_kind(group, kind)

@@ -10,14 +10,15 @@ import asyncio
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Literal
 
 from operators.kit.errors import ApiError, Conflict, Invalid, PlatformError, Unavailable
 from operators.kit.kube import Discovery, KubeApi, Manifest, Ref
 
-from . import desired, diff, ignore, refusals, tracking
+from . import desired, diff, ignore, mishaps, refusals, sync, tracking
 from .live import Live
 from .models import Application, ApplicationSource, IgnoreDifference, OperationState
 from .options import Options
@@ -38,6 +39,7 @@ class Built:
     target: Target
     paths: tuple[str, ...]
     content_key: str
+    refs: frozenset[Ref] = frozenset()
 
 
 @dataclass
@@ -54,6 +56,8 @@ class Memo:
     """Whether the next rendering starts from nothing: a hard refresh was asked for."""
     answers: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
     """Of dry-runs: the differing fields, by the states compared."""
+    due_until: float = 0.0
+    """While the loop's clock is before this, a commit that touches it has come and is not rendered yet."""
     same: dict[tuple[str, str], bool] = field(default_factory=dict)
     """Whether two commits have the same content."""
 
@@ -67,6 +71,8 @@ class Deps:
     origin: Origin
     rules: Rules
     is_application: Callable[[str], bool]
+    memos: Mapping[str, Memo]
+    """Of all Applications."""
 
 
 class Observer:
@@ -78,6 +84,15 @@ class Observer:
 
     async def observe(self, app: Application, memo: Memo) -> Seen:
         """Return everything known about an Application; never raises for what is wrong with it or around it."""
+        try:
+            return await self._observe(app, memo)
+        except Exception as error:  # noqa: BLE001 - whatever a repository can bring about has to be told
+            condition: Literal["ComparisonError", "DeletionError"] = (
+                "ComparisonError" if app.deleted_at is None else "DeletionError"
+            )
+            return self._seen(app, memo, troubles=(mishaps.trouble(condition, error),), complete=False)
+
+    async def _observe(self, app: Application, memo: Memo) -> Seen:
         if app.deleted_at is not None:
             return await self._ending(app, memo)
         troubles = [Trouble("InvalidSpecError", text) for text in refusals.refusals(app, self._deps.rules)]
@@ -112,10 +127,15 @@ class Observer:
         troubles: tuple[Trouble, ...] = (),
         complete: bool = True,
     ) -> Seen:
+        tracked = self._deps.live.tracked(app.name)
+        own = {entry.ref for entry in target.objects} if target is not None else set()
+        claims, unsure = self._claims(app.name, [ref for live in tracked if (ref := Ref.of(live)) not in own])
         return Seen(
             target=target,
             syncing=syncing,
-            tracked=self._deps.live.tracked(app.name),
+            tracked=tracked,
+            claims=claims,
+            unsure=unsure,
             namespace=self._deps.live.namespace(app.spec.destination.namespace),
             troubles=troubles,
             complete=complete,
@@ -123,6 +143,16 @@ class Observer:
             applied_at=memo.applied_at,
             rules=self._deps.rules,
         )
+
+    def _claims(self, name: str, extra: list[Ref]) -> tuple[dict[Ref, str], str]:
+        """Return who wants objects that an Application has too many, and one of whom that is not known yet."""
+        if not extra:
+            return {}, ""
+        others = [(other, memo) for other, memo in sorted(self._deps.memos.items()) if other != name]
+        built = [(other, memo.built.refs) for other, memo in others if memo.built is not None]
+        claims = {ref: other for ref in extra for other, refs in built if ref in refs}
+        now = asyncio.get_running_loop().time()
+        return claims, next((other for other, memo in others if memo.due_until > now), "")
 
     async def _ending(self, app: Application, memo: Memo) -> Seen:
         """Look at an Application that is being deleted: Git has no part in it."""
@@ -152,6 +182,11 @@ class Observer:
             memo.failed_at = revision
             condition = "InvalidSpecError" if error.field.startswith("spec.") else "ComparisonError"
             return None, [Trouble(condition, str(error))]  # type: ignore[arg-type]
+        except Exception as error:  # noqa: BLE001 - as in observe; what Git has cannot mend by itself
+            memo.failed_at = memo.failed_at if isinstance(error, OSError) else revision
+            return None, [mishaps.trouble("ComparisonError", error)]
+        finally:
+            memo.due_until = 0.0
 
     async def _syncing(
         self, app: Application, memo: Memo, discovery: Discovery, target: Target | None
@@ -202,7 +237,8 @@ class Observer:
             blocked=arranged.blocked,
         )
         content = await self._deps.origin.content_key(source.repo_url, revision, rendered.paths)
-        return Built(key, target, rendered.paths, content)
+        refs = frozenset(entry.ref for entry in target.objects)
+        return Built(key, target, rendered.paths, content, refs)
 
     async def _with_equals(self, app: Application, memo: Memo, built: Built) -> Target:
         """Note whether the commit that was synced last has the same content: then it is synced already."""
@@ -228,9 +264,11 @@ class Observer:
         served = {kind for kind in kinds if kind in discovery.resources}
         by_name = {(group, kind) for group, _, kind in discovery.resources}
         for group, _, kind in kinds - served:
-            if (group, kind) not in by_name and discovery.complete:
+            if (group, kind) in by_name:  # its objects are the same in every version
+                served.add(next(key for key in sorted(discovery.resources) if key[::2] == (group, kind)))
+            elif discovery.complete:
                 self._deps.live.forget_kind(group, kind)
-        unread = await self._deps.live.follow(sorted(served))
+        unread = await self._deps.live.follow(sorted(served), discovery.resources.__contains__)
         needed = {(entry.ref.group, entry.ref.kind) for entry in target.objects} if target else set()
         reasons = self._deps.live.watches.refusals()
         troubles = [
@@ -246,6 +284,8 @@ class Observer:
             return None, []
         discovery = await self._discovery_for(target)
         look = _Look(app, memo, target, discovery, secret_values(entry.desired for entry in target.objects))
+        if (unknown := _unknown(look)) is not None:
+            return None, [unknown]
         try:
             results = await asyncio.gather(*(self._compare(look, entry) for entry in target.objects))
         except (ApiError, Conflict) as error:
@@ -300,10 +340,11 @@ class Observer:
 
     async def _ask(self, look: _Look, entry: Compared, rules: tuple[IgnoreDifference, ...]) -> Compared:
         """Ask the API server what an apply would result in."""
-        question = _digest(entry.desired, diff.comparable(entry.live) if entry.live else None, len(rules))
+        validate = look.options.has("Validate", entry.desired, default=True)
+        asked = [[rule.wire() for rule in rules], validate]
+        question = _digest(entry.desired, diff.comparable(entry.live) if entry.live else None, asked)
         fields = look.memo.answers.get(question)
         if fields is None:
-            validate = look.options.has("Validate", entry.desired, default=True)
             try:
                 async with self._slots:
                     predicted = await self._deps.api.apply(
@@ -341,6 +382,20 @@ class _Look:
             operation = state.operation
         asked = operation.sync.sync_options if operation is not None and operation.sync is not None else ()
         return Options.of(policy.sync_options if policy else (), asked)
+
+
+def _unknown(look: _Look) -> Trouble | None:
+    """Return the trouble of a kind that is missing in incomplete discovery: whether it is served cannot be known."""
+    if look.discovery.complete:
+        return None
+    for entry in look.target.objects:
+        waits = look.options.has("SkipDryRunOnMissingResource", entry.desired) or any(
+            sync.defines(other.desired, entry.ref) for other in look.target.objects
+        )
+        if _key(entry.ref) not in look.discovery.resources and not waits:
+            text = f"the API server does not say whether it serves {entry.ref.api_version} {entry.ref.kind} now"
+            return Trouble("ComparisonError", f"{text}: an API that it aggregates does not answer")
+    return None
 
 
 def _aim(app: Application) -> tuple[ApplicationSource | None, str]:

@@ -62,10 +62,10 @@ class Plan:
 def plan(app: Application, seen: Seen, now: datetime) -> Plan:
     """Return the next steps for an Application."""
     now = now.replace(microsecond=0)  # what is published has whole seconds
+    if app.annotation(SKIP_RECONCILE).lower() == "true":
+        return Plan()  # also its end waits: "leave it alone" says nothing of deleting what it runs
     if app.deleted_at is not None:
         return _ending(app, seen, now)
-    if app.annotation(SKIP_RECONCILE).lower() == "true":
-        return Plan()
     comparison = compare(app, seen, now)
     moved = progress.advance(app, seen, comparison, now)
     status = _status(app, seen, comparison, moved, now)
@@ -96,7 +96,7 @@ def _status(
 ) -> ApplicationStatus:
     old = app.status
     found: list[tuple[str, str]] = [(trouble.condition, trouble.message) for trouble in seen.troubles]
-    found += refusals.warnings(app)
+    found += refusals.warnings(app, seen.target)
     found += [("SyncError", moved.error)] if moved.error else []
     found += [(conditions.PRUNE_CONFIRMATION, moved.awaiting)] if moved.awaiting else []
     found += [(conditions.PRUNE_FROZEN, moved.frozen)] if moved.frozen else []

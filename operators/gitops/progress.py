@@ -152,11 +152,14 @@ def _refreshes(state: OperationState) -> bool:
 
 
 def _superseding(state: OperationState, seen: Seen) -> Target | None:
-    """Return the newer commit that makes an automated sync pointless; None where there is none.
+    """Return the newer commit (or spec.source) that makes an automated sync pointless; None where there is none.
 
     Argo CD would finish (or exhaust the retries of) the old one first; a fix must not wait for what it fixes.
     """
     initiator, newest = state.operation.initiated_by, seen.target
     if initiator is None or not initiator.automated or newest is None or newest.blocked or state.sync_result is None:
         return None
-    return None if newest.is_at(state.sync_result.revision) else newest
+    if not newest.is_at(state.sync_result.revision):
+        return newest
+    begun_with = state.sync_result.source
+    return newest if begun_with is not None and not autosync.is_same_source(begun_with, newest.source) else None

@@ -8,7 +8,7 @@ turns a deletion into a condition that names the remedy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from operators.kit.kube import Manifest, Ref
 
@@ -19,6 +19,7 @@ from .options import Options
 from .seen import Seen, Target
 
 _NAMED = 5
+_MOMENT = timedelta(milliseconds=200)
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Pruning:
     """Why this sync may not delete anything; it fails."""
     frozen: str = ""
     """Why nothing may be deleted at the moment; the sync waits."""
+    wait: timedelta = timedelta(seconds=5)
+    """How long, where it is frozen."""
 
 
 def decide(app: Application, operation: Operation, target: Target, extra: tuple[Manifest, ...], seen: Seen) -> Pruning:
@@ -47,7 +50,10 @@ def decide(app: Application, operation: Operation, target: Target, extra: tuple[
     deletable = [live for live in extra if not is_terminating(live)]
     if deletable and not target.objects and not _allows_empty(app):
         return Pruning(refused=refuses_empty(target.revision))
-    skip = [(live, "ignored (no prune)") for live in deletable if chosen.deletion("Prune", live) == "false"]
+    moved = [live for live in deletable if Ref.of(live) in seen.claims]
+    deletable = [live for live in deletable if Ref.of(live) not in seen.claims]
+    skip = [(live, f"belongs to {seen.claims[Ref.of(live)]} now") for live in moved]
+    skip += [(live, "ignored (no prune)") for live in deletable if chosen.deletion("Prune", live) == "false"]
     confirm = [live for live in deletable if chosen.deletion("Prune", live) == "confirm"]
     free = [live for live in deletable if chosen.deletion("Prune", live) == "true"]
     over = _is_over_budget(operation, free, seen)
@@ -62,6 +68,8 @@ def decide(app: Application, operation: Operation, target: Target, extra: tuple[
     delete = (*free, *confirm)
     if delete and not seen.may_delete:
         return Pruning(frozen=_frozen(seen))
+    if delete and seen.unsure:
+        return Pruning(frozen=f"nothing is deleted until it is known what {seen.unsure} wants of it", wait=_MOMENT)
     return Pruning(tuple(delete), tuple(skip), question)
 
 

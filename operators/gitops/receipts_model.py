@@ -115,6 +115,8 @@ class Entry:
             is_repeated = self.rendered is not None and not stage.changed
             if is_repeated or self.applied_s is not None:
                 return self  # looked at anew after it was applied: the figures of the push stand
+        if isinstance(stage, Applied) and self.applied_s is not None:
+            stage = Applied(self.applied_s)  # told again with every look; the first time is when it was applied
         return replace(self, **{"waiting": "", **_reached(stage, elapsed_s)})
 
 

@@ -6,8 +6,8 @@ from operators.kit.errors import Invalid
 
 from . import ignore, retry
 from .models import Application, unserved
-from .options import Options
-from .seen import Rules
+from .options import KNOWN, Options, of_object
+from .seen import Rules, Target
 
 
 def refusals(app: Application, rules: Rules) -> list[str]:
@@ -28,8 +28,8 @@ def refusals(app: Application, rules: Rules) -> list[str]:
     return found
 
 
-def warnings(app: Application) -> list[tuple[str, str]]:
-    """Return conditions about what is ignored although it was written."""
+def warnings(app: Application, target: Target | None = None) -> list[tuple[str, str]]:
+    """Return conditions about what is ignored although it was written, also in an operation and on objects."""
     found = [("UnservedWarning", entry.message) for entry in unserved(app) if not entry.blocking]
     policy = app.spec.sync_policy
     unknown = Options.of(policy.sync_options if policy else ()).unknown()
@@ -37,7 +37,30 @@ def warnings(app: Application) -> list[tuple[str, str]]:
         ("UnservedWarning", f"spec.syncPolicy.syncOptions: {name} is not known to this engine: remove it")
         for name in unknown
     ]
-    return found
+    return found + [("UnservedWarning", text) for text in [*_of_operation(app), *_of_objects(target)]]
+
+
+def _of_operation(app: Application) -> list[str]:
+    state = app.status.operation_state
+    operation = state.operation if state is not None and state.phase == "Running" else app.operation
+    sync = operation.sync if operation is not None else None
+    if sync is None or (operation is not None and operation.initiated_by and operation.initiated_by.automated):
+        return []
+    unknown = Options.of(sync.sync_options).unknown()
+    return [f"operation.sync.syncOptions: {name} is not known to this engine: it is ignored" for name in unknown]
+
+
+def _of_objects(target: Target | None) -> list[str]:
+    """One warning for each unknown option, naming the first object that carries it."""
+    carriers: dict[str, list[str]] = {}
+    for entry in target.objects if target is not None else ():
+        for name in of_object(entry.desired).keys() - KNOWN:
+            carriers.setdefault(name, []).append(str(entry.ref))
+    return [
+        f"{min(refs)}{f' and {len(refs) - 1} more' if len(refs) > 1 else ''}: sync option {name} is not known to this "
+        "engine: it is ignored"
+        for name, refs in sorted(carriers.items())
+    ]
 
 
 def _source(app: Application) -> list[str]:

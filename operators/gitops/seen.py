@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -118,6 +119,10 @@ class Seen:
     applied_at: datetime | None = None
     """When the engine last changed something for this Application; None after a restart."""
     rules: Rules = field(default_factory=Rules)
+    claims: Mapping[Ref, str] = field(default_factory=dict)
+    """Tracked objects that another Application wants now: they have moved there, and are not this one's to delete."""
+    unsure: str = ""
+    """An Application whose new commit is not rendered yet: it may be about to want what this one has too many."""
 
     @property
     def may_delete(self) -> bool:

@@ -33,7 +33,6 @@ from .seen import Compared, Seen, Target
 Steps = tuple[tuple[Action, ...], ...]
 SUCCESS = "successfully synced (all tasks run)"
 _CLIENT_SIDE = "kubectl-client-side-apply"
-_LOOK_AGAIN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -267,7 +266,7 @@ def _prune(run: _Sync) -> Progress:
     if wanted.refused:
         return _end(run, "Failed", wanted.refused)
     if wanted.frozen:
-        return replace(_go_on(run, wanted.frozen, requeue_after=_LOOK_AGAIN), frozen=wanted.frozen)
+        return replace(_go_on(run, wanted.frozen, requeue_after=wanted.wait), frozen=wanted.frozen)
     for live, why in wanted.skip:
         run.results.add(live, "PruneSkipped", why)
     skipped = {Ref.of(live) for live, _ in wanted.skip}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -246,6 +247,87 @@ async def test_a_replaced_object_is_not_deleted(world: World) -> None:
     assert world.has("ConfigMap", "b"), "its uid is not the one that was seen"
 
 
+async def both(world: World, **folders: Any) -> None:
+    world.git.commit(**folders)
+    for name in folders:
+        await world.create(application(name, automated=PRUNE))
+
+
+async def test_an_object_that_moves_to_another_application_in_one_push_is_never_deleted(world: World) -> None:
+    await both(world, other=[config("o")], web=[config("a"), config("moves")])
+    await world.push(web=[config("a")], other=[config("o"), config("moves")])
+    assert not deletions(world)
+    mark = world.api.find(Ref("", "ConfigMap", "shop", "moves"))
+    assert mark is not None
+    assert mark["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] == "other:/ConfigMap:shop/moves"
+    assert [world.status(name)["sync"]["status"] for name in ("web", "other")] == ["Synced", "Synced"]
+
+
+async def test_pruning_waits_for_an_application_that_has_not_rendered_the_push_yet(world: World) -> None:
+    await both(world, other=[config("o")], web=[config("a"), config("moves")])
+    render, hold = world.git.render, asyncio.Event()
+
+    async def slow(app: Any, *rest: Any) -> Any:
+        if app.name == "other":
+            await hold.wait()
+        return await render(app, *rest)
+
+    world.git.render = slow  # type: ignore[assignment,method-assign]
+    world.git.commit(web=[config("a")], other=[config("moves"), config("o")])
+    await world.engine.examine(REPO, world.git.head)
+    await asyncio.sleep(0.1)
+    assert "what other wants" in world.status()["operationState"]["message"]
+    hold.set()
+    await world.settle()
+    await world.look()
+    assert not deletions(world)
+    assert world.status()["sync"]["status"] == "Synced"
+
+
+async def test_an_object_that_moves_out_of_a_deleted_application_stays(world: World) -> None:
+    await both(world, other=[config("o")], web=[config("a"), config("moves")])
+    await world.change({"metadata": {"finalizers": CASCADE}})
+    await world.change({"spec": {"syncPolicy": {"automated": {"enabled": False}}}}, "other")
+    await world.push(other=[config("o"), config("moves")])
+    await world.api.delete(APP)
+    await world.settle()
+    assert not world.has("ConfigMap", "a")
+    assert world.has("ConfigMap", "moves")
+
+
+@pytest.mark.parametrize("owner", ["other", ""])
+async def test_an_object_that_was_taken_over_meanwhile_is_not_deleted(world: World, owner: str) -> None:
+    await synced(world, config("a"), config("b"))
+    get, ref = world.api.get, Ref("", "ConfigMap", "shop", "b")
+    mark = {"argocd.argoproj.io/tracking-id": f"{owner}:/ConfigMap:shop/b" if owner else None}
+
+    async def taken_over(wanted: Ref) -> Any:
+        if wanted == ref and get is not world.api.get:
+            world.api.get = get  # type: ignore[method-assign]
+            await world.api.patch(ref, {"metadata": {"annotations": mark}})
+        return await get(wanted)
+
+    world.api.get = taken_over  # type: ignore[assignment,method-assign]
+    await world.push(web=[config("a")])
+    assert world.has("ConfigMap", "b")
+    assert world.status()["sync"]["status"] == "Synced"
+
+
+async def test_an_object_that_changes_while_it_is_deleted_goes_all_the_same(world: World) -> None:
+    await synced(world, config("a"), config("b"))
+    delete, ref = world.api.delete, Ref("", "ConfigMap", "shop", "b")
+
+    async def written(wanted: Ref, **options: Any) -> bool:
+        if world.api.delete is not delete:
+            world.api.delete = delete  # type: ignore[method-assign]
+            await world.api.patch(ref, {"data": {"more": "x"}})
+        return await delete(wanted, **options)
+
+    world.api.delete = written  # type: ignore[assignment,method-assign]
+    await world.push(web=[config("a")])
+    assert not world.has("ConfigMap", "b")
+
+
 # -- the end of an Application -----------------------------------------------------------------------------------------
 
 
@@ -315,3 +397,27 @@ async def test_a_finalizer_of_others_is_not_ours_to_take(world: World) -> None:
     await world.settle()
     assert world.app()["metadata"]["finalizers"] == ["example.com/other"]
     assert world.has("ConfigMap", "a")
+
+
+@pytest.mark.parametrize("hook", ["pre-delete-finalizer", "post-delete-finalizer", "post-delete-finalizer/cleanup"])
+async def test_a_finalizer_of_deletion_hooks_is_named_and_nothing_goes_before_it(world: World, hook: str) -> None:
+    name, _, rest = hook.partition("/")
+    finalizer = f"{name}.argocd.argoproj.io{'/' * bool(rest)}{rest}"
+    await synced(world, config("a"), finalizers=[*CASCADE, finalizer])
+    await world.api.delete(APP)
+    await world.settle()
+    assert finalizer in world.conditions()["DeletionError"]
+    assert world.has("ConfigMap", "a")
+    await world.change({"metadata": {"finalizers": CASCADE}})
+    assert not world.has("ConfigMap", "a")
+
+
+async def test_skip_reconcile_holds_back_deletion_too(world: World) -> None:
+    await synced(world, config("a"), finalizers=CASCADE)
+    skip = "argocd.argoproj.io/skip-reconcile"
+    await world.change({"metadata": {"annotations": {skip: "true"}}})
+    await world.api.delete(APP)
+    await world.settle()
+    assert world.has("ConfigMap", "a")
+    await world.change({"metadata": {"annotations": {skip: None}}})
+    assert not world.has("ConfigMap", "a")

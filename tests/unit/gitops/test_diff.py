@@ -62,6 +62,18 @@ async def test_a_container_that_was_injected_does_not_count(api: FakeKubeApi) ->
     assert diff.is_as_desired(deployment("web", namespace="default"), live)
 
 
+async def test_containers_in_another_order_are_not_as_desired(api: FakeKubeApi) -> None:
+    one = deployment("web")
+    steps = [{"name": "first", "image": "a:1"}, {"name": "second", "image": "b:1"}]
+    one["spec"]["template"]["spec"]["initContainers"] = steps
+    live = await applied(api, one)
+    assert diff.is_as_desired(one, live)
+    live["spec"]["template"]["spec"]["initContainers"].insert(1, {"name": "injected", "image": "s:1"})
+    assert diff.is_as_desired(one, live)
+    one["spec"]["template"]["spec"]["initContainers"] = steps[::-1]
+    assert not diff.is_as_desired(one, live)
+
+
 async def test_an_object_nobody_applied_is_for_the_server_to_judge(api: FakeKubeApi) -> None:
     live = await api.create(config("a", namespace="default"))
     assert not diff.is_as_desired(config("a", namespace="default"), live)
@@ -84,6 +96,14 @@ def test_string_data_is_folded_into_data_as_the_server_does() -> None:
     given = manifest("Secret", "s", data={"a": "MQ=="}, stringData={"b": "2"})
     assert diff.with_secret_data(given)["data"] == {"a": "MQ==", "b": "Mg=="}
     assert "stringData" in given, "the input may be shared"
+
+
+@pytest.mark.parametrize("empty", [{}, []], ids=["map", "list"])
+def test_an_empty_selector_is_not_the_same_as_none(empty: Any) -> None:
+    policy = manifest("NetworkPolicy", "n", api_version="networking.k8s.io/v1", spec={"podSelector": {}})
+    wider = {**policy, "spec": {**policy["spec"], "namespaceSelector": empty}}
+    assert diff.differences(policy, wider) == ("spec.namespaceSelector",)
+    assert diff.differences({**policy, "spec": {**policy["spec"], "namespaceSelector": None}}, policy) == ()
 
 
 # -- ignoreDifferences -------------------------------------------------------------------------------------------------
@@ -155,3 +175,15 @@ def test_respected_fields_are_applied_as_they_are_live() -> None:
 def test_a_rule_that_cannot_be_read_is_named(fields: dict[str, Any]) -> None:
     with pytest.raises(Invalid, match=r"spec.ignoreDifferences\[0\]"):
         ignore.check([rule(**fields)])
+
+
+@pytest.mark.parametrize("ignored", ["/metadata/labels/team", "/spec/strategy/rollingUpdate/maxSurge"])
+def test_what_only_holds_ignored_fields_does_not_count_either(ignored: str) -> None:
+    rules = (rule(jsonPointers=[ignored]),)
+    one, other = scaled(1), scaled(1)
+    other["metadata"]["labels"] = {"team": "a"}
+    other["spec"]["strategy"] = {"rollingUpdate": {"maxSurge": 1}}
+    one["spec"]["strategy"] = {}
+    told = diff.differences(ignore.without_ignored(rules, one, other), ignore.without_ignored(rules, other, other))
+    assert len(told) == 1
+    assert not ignored[1:].replace("/", ".").startswith(told[0])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import pytest
+
 from operators.kit.kube import Manifest, Ref
-from tests.support.gitops_world import World, application, config
+from tests.support.gitops_world import REPO, World, application, config, deployment, manifest
 
 HEAL = {"prune": True, "selfHeal": True}
 APP = Ref("argoproj.io", "Application", "argocd", "web", "v1alpha1")
@@ -21,7 +24,7 @@ def meanwhile(world: World, wish: dict[str, Any]) -> None:
             await patch(ref, wish)
         return await patch(ref, body, **options)
 
-    world.api.patch = changed  # type: ignore[assignment,method-assign]
+    world.api.patch = changed  # type: ignore[method-assign]
 
 
 async def test_a_change_that_comes_while_the_status_is_written_is_not_lost(world: World) -> None:
@@ -52,3 +55,104 @@ async def test_a_sync_that_is_asked_for_while_the_status_is_written_is_not_lost(
     meanwhile(world, {"operation": {"sync": {}}})
     await world.create(application())
     assert world.has("ConfigMap", "a")
+
+
+async def test_an_application_whose_end_was_missed_is_forgotten_with_the_next_poll(world: World) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    await world.api.delete(APP)
+    await world.engine.relist()
+    await world.api.delete(Ref("", "ConfigMap", "shop", "a"))
+    world.engine.queue.add("web")
+    await world.engine.queue.idle()
+    assert not world.has("ConfigMap", "a"), "nobody heals what nobody asks for any more"
+
+
+async def test_an_application_that_is_gone_when_its_status_is_written_is_forgotten(world: World) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    await world.api.delete(APP)
+    world.git.commit(web=[config("a", "2")])
+    world.engine.queue.add("web")
+    await world.engine.queue.idle()
+    assert "web" not in world.engine._applications
+
+
+async def test_one_that_was_made_anew_under_its_name_starts_from_nothing(world: World) -> None:
+    world.git.commit(web=[config("a")], other=[config("o")])
+    await world.create(application(automated=HEAL))
+    await world.api.delete(APP)
+    anew = application(automated=HEAL)
+    anew["spec"]["source"]["path"] = "other"
+    await world.api.create(anew)
+    await world.engine.relist()
+    await world.settle()
+    assert world.has("ConfigMap", "o")
+
+
+async def test_a_repository_that_breaks_the_engine_does_not_stop_the_others(world: World) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    bad = application("bad")
+    bad["spec"]["source"]["repoURL"] = "https://[x/y.git"
+    await world.create(bad)
+    refresh = world.git.refresh
+
+    async def broken(repo_url: str) -> None:
+        if "[x" in repo_url:
+            raise ValueError("Invalid IPv6 URL")
+        await refresh(repo_url)
+
+    world.git.refresh = broken  # type: ignore[method-assign]
+    world.git.commit(web=[config("a", "2")])
+    await asyncio.gather(world.engine.examine("https://[x/y.git"), world.engine.examine(REPO))
+    await world.settle()
+    found = world.api.find(Ref("", "ConfigMap", "shop", "a"))
+    assert found is not None
+    assert found["data"] == {"value": "2"}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        manifest("CustomResourceDefinition", "x.example.com", api_version="apiextensions.k8s.io/v1", spec="oops"),
+    ],
+)
+async def test_whatever_a_repository_holds_is_told_and_quotes_no_values(world: World, bad: Manifest) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    await world.push(web=[config("a", "2"), bad])
+    assert world.conditions() or world.status()["operationState"]["phase"] == "Failed"
+    assert "hunter22" not in str(world.status())
+    await world.push(web=[config("a", "3")])
+    assert world.conditions() == {}
+
+
+async def test_a_failure_nobody_foresaw_is_told_by_its_type_and_place(world: World) -> None:
+    async def render(*_: Any) -> Any:
+        raise ZeroDivisionError("hunter22")
+
+    world.git.render = render  # type: ignore[assignment,method-assign]
+    await world.create(application(automated=HEAL))
+    assert "ZeroDivisionError at " in world.conditions()["ComparisonError"]
+    assert "hunter22" not in str(world.status())
+
+
+async def test_a_kind_that_incomplete_discovery_does_not_name_burns_no_retries(world: World) -> None:
+    world.api.discovery_complete = False
+    world.git.commit(web=[manifest("Thing", "t", api_version="aggregated.example.com/v1")])
+    await world.create(application(automated=HEAL))
+    assert "aggregated.example.com/v1 Thing" in world.conditions()["ComparisonError"]
+    assert "operationState" not in world.status()
+
+
+async def test_objects_known_in_a_version_that_is_served_no_more_are_still_watched(world: World) -> None:
+    world.git.commit(web=[config("a"), deployment("d")])
+    app = application(automated={"prune": True})
+    resources = [{"group": "apps", "version": "v1beta1", "kind": "Deployment", "name": "d", "namespace": "shop"}]
+    await world.create(app)
+    await world.restart()
+    world.git.commit(web=[config("a")])
+    await world.api.patch(APP, {"status": {"resources": resources}})
+    await world.settle()
+    assert not world.has("Deployment", "d", group="apps")

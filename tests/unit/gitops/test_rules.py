@@ -107,6 +107,12 @@ def test_other_durations_are_refused(text: str) -> None:
         durations.parse(text, timedelta(0))
 
 
+@pytest.mark.parametrize("text", ["9" * 20, "9" * 5000, "9" * 25 + "h"])
+def test_durations_beyond_all_bounds_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        durations.parse(text, timedelta(0))
+
+
 def test_retries_wait_5_10_20_and_at_most_180_seconds() -> None:
     waits = [retry.wait_before(Retry(limit=9), number).total_seconds() for number in range(1, 9)]
     assert waits == [5, 10, 20, 40, 80, 160, 180, 180]

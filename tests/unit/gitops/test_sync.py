@@ -208,6 +208,27 @@ async def test_a_fix_does_not_wait_for_the_retries_of_what_it_fixes(world: World
     assert world.status()["operationState"]["phase"] == "Succeeded"
 
 
+async def test_a_fix_of_the_source_does_not_wait_for_the_retries_of_what_it_fixes(world: World) -> None:
+    world.git.commit(web=[config("bad")], good=[config("a")])
+    world.api.faults.add(*refuse_apply("bad"))
+    await world.create(application(automated={}))
+    await world.change({"spec": {"source": {"path": "good"}}})
+    assert world.has("ConfigMap", "a")
+    assert world.status()["operationState"]["phase"] == "Succeeded"
+
+
+async def test_a_changed_rule_is_asked_about_anew(world: World) -> None:
+    world.git.commit(web=[deployment("web")])
+    rule = {"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]}
+    await world.create(application(automated={}, ignoreDifferences=[rule]))
+    ref = Ref("apps", "Deployment", "shop", "web")
+    await world.api.patch(ref, {"spec": {"replicas": 3}}, field_manager="somebody")
+    await world.settle()
+    assert world.status()["sync"]["status"] == "Synced"
+    await world.change({"spec": {"ignoreDifferences": [{**rule, "jsonPointers": ["/spec/paused"]}]}})
+    assert world.status()["sync"]["status"] == "OutOfSync"
+
+
 async def test_a_sync_can_be_terminated(world: World) -> None:
     world.git.commit(web=[deployment("first", wave=0), config("second", wave=1)])
     await world.create(application(automated={}))
@@ -291,6 +312,18 @@ async def test_a_field_nobody_knows_is_named_and_the_rest_is_served(world: World
     said = " ".join(entry["message"] for entry in world.status()["conditions"])
     assert "selfHeel" in said
     assert "CreateNamspace" in said
+
+
+async def test_an_unknown_sync_option_of_an_object_or_of_one_sync_is_named(world: World) -> None:
+    world.git.commit(web=[config("a", options="Purne=false"), config("b", options="Purne=false")])
+    await world.create(application())
+    assert "ConfigMap shop/a and 1 more: sync option Purne" in world.conditions()["UnservedWarning"]
+    world.git.commit(web=[config("a")])
+    world.api.faults.add(
+        lambda call: call.verb == "apply" and not call.options.get("dry_run"), Unavailable(503, "", "")
+    )
+    await world.change({"operation": {"sync": {"syncOptions": ["Forse=true"]}, "retry": {"limit": 3}}})
+    assert "operation.sync.syncOptions: Forse" in world.conditions()["UnservedWarning"]
 
 
 async def test_a_hook_that_others_wait_for_stops_the_sync_and_is_named(world: World) -> None:

@@ -111,6 +111,17 @@ async def test_going_back_to_the_last_good_content_tells_the_application_it_mend
     assert world.conditions() == {}
 
 
+async def test_the_time_of_applying_stands_however_long_health_takes(world: World) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    revision = await world.push(web=[config("a"), scaler()])
+    await measure(world, "False")
+    for _ in range(3):
+        await world.later(seconds=2)
+    await measure(world, "True")
+    assert "applied 0.0 s · healthy 6.0 s" in world.told(revision)[0]
+
+
 ROOT = {"name": "in-cluster", "namespace": "argocd"}
 
 
