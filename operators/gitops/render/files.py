@@ -17,6 +17,7 @@ from operators.gitops.sources.snapshot import Snapshot
 
 FILES = 20_000
 BYTES = 64 << 20
+"""Of all files together: more is refused before it is read."""
 
 
 @dataclass(slots=True)
@@ -92,14 +93,13 @@ class Files:
     async def export(self, to: Path) -> None:
         """Write all files below a directory, none of them executable, none of them a link."""
         made: set[Path] = set()
-        total = 0
+        room = BYTES
         listed = list(self.entries.items())
         for start in range(0, len(listed), 200):
             part = listed[start : start + 200]
-            for (path, _), content in zip(part, await self.snapshot.read(*(e for _, e in part)), strict=True):
-                total += len(content)
-                if total > BYTES:
-                    raise SourceError(f"the source is larger than {BYTES >> 20} MiB")
+            contents = await self.snapshot.read(*(entry for _, entry in part), most_bytes=room)
+            for (path, _), content in zip(part, contents, strict=True):
+                room -= len(content)
                 file = to / path
                 if file.parent not in made:
                     file.parent.mkdir(parents=True, exist_ok=True)

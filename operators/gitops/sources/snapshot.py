@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import SourceError
-from .objects import Entry, Objects, Tree
+from .objects import ANSWER_BYTES, Entry, Objects, Tree
 
 LINKS_FOLLOWED = 40
 
@@ -56,9 +56,9 @@ class Snapshot:
         """What is in a directory, by name."""
         return (await self._objects.trees([directory.id]))[directory.id]
 
-    async def read(self, *entries: Entry) -> list[bytes]:
-        """The contents of files (for a link: the path it points at)."""
-        return await self._objects.blobs([entry.id for entry in entries])
+    async def read(self, *entries: Entry, most_bytes: int = ANSWER_BYTES) -> list[bytes]:
+        """The contents of files (for a link: the path it points at); more than `most_bytes` raises SourceError."""
+        return await self._objects.blobs([entry.id for entry in entries], most_bytes=most_bytes)
 
     async def find(self, path: str, *, base: str = "") -> Found:
         """Follow a path from the directory `base`, with its `..` and links.

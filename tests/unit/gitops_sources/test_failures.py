@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import tracemalloc
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -354,3 +355,26 @@ async def test_a_commit_cannot_write_outside_its_work_folder(bench: Bench, name:
 def test_a_directory_that_git_cannot_have_written_is_refused(raw: bytes) -> None:
     with pytest.raises(SourceError, match="the repository holds"):
         parse_tree(raw)
+
+
+async def test_a_source_too_large_is_refused_before_it_is_held_in_memory(bench: Bench) -> None:
+    big = {f"app/files/{n}": b"%d" % n + bytes(12 << 20) for n in range(12)}
+    bench.upstream.commit({**chart(), **big})
+    await bench.source.fetch(bench.repository)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match="larger than manifests may be"):
+            await bench.render()
+        assert tracemalloc.get_traced_memory()[1] < 90 << 20
+    finally:
+        tracemalloc.stop()
+
+
+async def test_directories_are_remembered_up_to_a_number_of_bytes(bench: Bench) -> None:
+    bench.upstream.commit(chart())
+    await bench.source.fetch(bench.repository)
+    objects = bench.source._mirror(bench.repository)._objects
+    for number in range(20):
+        objects._keep(f"{number:040}", {}, 1 << 20)
+    assert objects._tree_bytes == 8 << 20
+    assert len(objects._trees) == 8
