@@ -44,6 +44,7 @@ async def files_of(path: str, directory: DirectorySource, files: Files) -> list[
         below = []
         for name, child in sorted((await files.snapshot.children(folder)).items()):
             relative = join(shown, name)
+            await files.visit(join(path, relative))
             if child.is_directory:
                 below.append((relative, child))
             elif not shown and name in UNSERVED:

@@ -13,6 +13,8 @@ from .errors import SourceError
 from .objects import ANSWER_BYTES, Entry, Objects, Tree
 
 LINKS_FOLLOWED = 40
+STEPS = 500
+"""Names that one path may take to its end, those of its links included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,12 @@ class Snapshot:
         pending = [name for name in reversed(f"{base}/{path}".split("/")) if name not in ("", ".")]
         here: list[tuple[str, Entry]] = [("", self._root)]
         links: list[str] = []
+        steps = 0
         while pending:
             name = pending.pop()
+            steps += 1
+            if steps + len(pending) > STEPS:
+                raise SourceError(f"{path[:200]}: the path is too long", file=(*links, "")[0])
             if name == "..":
                 if len(here) == 1:
                     raise outside(path, links)

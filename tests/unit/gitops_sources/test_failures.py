@@ -16,7 +16,7 @@ from operators.gitops.render.helm_command import HelmLimits
 from operators.gitops.sources import SourceError
 from operators.gitops.sources.objects import parse_tree
 
-from .conftest import Bench, chart, data
+from .conftest import CHART, Bench, chart, data
 
 SCHEMA = """{"type": "object", "additionalProperties": false, "properties": {
   "foo": {"type": "string"}, "image": {"type": "object", "properties": {"tag": {"type": "string"}}},
@@ -378,3 +378,59 @@ async def test_directories_are_remembered_up_to_a_number_of_bytes(bench: Bench) 
         objects._keep(f"{number:040}", {}, 1 << 20)
     assert objects._tree_bytes == 8 << 20
     assert len(objects._trees) == 8
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"helm": {}}, {"directory": {"recurse": True}}, {"helm": {"valueFiles": ["/bomb/**/x.yaml"]}}],
+    ids=["Helm", "Directory", "a glob of value files"],
+)
+async def test_a_forest_of_directories_without_end_is_refused_and_holds_up_nobody(
+    bench: Bench, spec: dict[str, Any]
+) -> None:
+    bench.upstream.commit(chart())
+    bomb = bench.upstream.git("rev-parse", "HEAD:app/templates")
+    for _ in range(40):
+        bomb = bench.upstream.raw_tree([("040000", bomb, "a"), ("040000", bomb, "b")])
+    metadata = bench.upstream.git("rev-parse", "HEAD:app/Chart.yaml")
+    app = bench.upstream.git("rev-parse", "HEAD:app")
+    if "valueFiles" not in spec.get("helm", {}):
+        app = bench.upstream.raw_tree([("100644", metadata, "Chart.yaml"), ("040000", bomb, "bomb")])
+    bench.upstream.push_tree({"app": app, "bomb": bomb})
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    await bench.source.fetch(bench.repository)
+    beside = asyncio.ensure_future(others())
+    with pytest.raises(SourceError, match="more than 50000 files and directories"):
+        await bench.render(spec)
+    beside.cancel()
+    assert turns > 50
+
+
+async def test_a_link_through_very_many_names_is_refused(bench: Bench) -> None:
+    bench.upstream.link("app/files/far", "../files/" * 400 + "x")
+    with pytest.raises(SourceError, match="the path is too long"):
+        await bench.render_files(chart(**{"files/x": "x"}))
+
+
+@pytest.mark.parametrize("name", ["../../../../PWNED", "..", "a/b", "/x"])
+async def test_a_dependency_cannot_be_placed_outside_the_chart(bench: Bench, name: str) -> None:
+    dependencies = f"dependencies:\n- {{name: {name}, version: 0.1.0, repository: 'file://../dep'}}\n"
+    files = {**chart(), "dep/Chart.yaml": CHART.format(name=name), "dep/templates/x.yaml": ""}
+    files["app/Chart.yaml"] += dependencies
+    with pytest.raises(SourceError, match="no folder can have") as caught:
+        await bench.render_files(files)
+    assert caught.value.file == "app/Chart.yaml"
+
+
+async def test_a_name_too_long_for_a_file_is_refused(bench: Bench) -> None:
+    bench.upstream.commit(chart())
+    bench.upstream.push_tree({"app": bench.upstream.tree_with("app", "n" * 300, "values.yaml")})
+    with pytest.raises(SourceError, match="too long for a file"):
+        await bench.render()
