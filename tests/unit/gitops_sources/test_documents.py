@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -119,3 +120,39 @@ def test_a_globs_folder() -> None:
 def test_a_bad_glob_is_refused() -> None:
     with pytest.raises(ValueError, match="not a glob"):
         compiled("{a", crossing=True)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*a" * 30 + "b",
+        "**a" * 30 + "b",
+        "{a,a" * 5 + "}" * 5 + "{a,*}" * 100 + "b",
+        "**/" * 60 + "b",
+        "[a]*" * 60 + "b",
+    ],
+)
+@pytest.mark.parametrize("crossing", [True, False])
+def test_no_glob_takes_for_ever(pattern: str, crossing: bool) -> None:
+    started = time.monotonic()
+    assert not compiled(pattern, crossing=crossing).match("a" * 3000)
+    assert not compiled(pattern, crossing=crossing).match("a/" * 1500)
+    assert time.monotonic() - started < 20  # it hung
+
+
+@pytest.mark.parametrize("pattern", ["x" * 1001, "{" * 11 + "}" * 11, "{a,{b}", "[b-a]"])
+def test_a_glob_that_is_too_much_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"not a glob|too long|braces"):
+        compiled(pattern, crossing=True)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "want"),
+    [
+        ("{a,{b,c}d}.yaml", "cd.yaml", True), ("{a,{b,c}d}.yaml", "c.yaml", False), ("a/**/b", "a/b", True),
+        ("a/**/b", "a/x/y/b", True), ("a/**/b", "a/xb", False), (r"\*.yaml", "*.yaml", True), ("{,a}b", "b", True),
+        (r"\*.yaml", "a.yaml", False), ("*", "", True), ("?", "", False), ("[]a]", "]", True), ("a,b", "a,b", True),
+    ],
+)  # fmt: skip
+def test_globs_in_globs(pattern: str, path: str, want: bool) -> None:
+    assert compiled(pattern, crossing=False).match(path) is want
