@@ -8,6 +8,7 @@ link at all; what is not listed here does not exist for it.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ LINK_COST = 20
 VISITS_BETWEEN_PAUSES = 500
 NAME_BYTES, PATH_BYTES = 255, 3000
 """What file systems take, a work folder in front."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+"""What the machine lacks; everything else is the fault of a file's name."""
 BYTES = 64 << 20
 """Of all files together: more is refused before it is read."""
 
@@ -125,15 +128,24 @@ class Files:
             contents = await self.snapshot.read(*(entry for _, entry in part), most_bytes=room)
             for (path, _), content in zip(part, contents, strict=True):
                 room -= len(content)
-                file = to / path
-                if file.parent not in made:
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    made.add(file.parent)
-                file.write_bytes(content)
+                try:
+                    _write(to / path, content, made)
+                except OSError as error:
+                    full = error.errno in FULL
+                    raise SourceError(
+                        f"{path}: cannot be written: {error.strerror}", file=path, transient=full
+                    ) from None
 
     async def text(self, path: str) -> str:
         """The content of a file that was added."""
         return as_text((await self.snapshot.read(self.entries[path]))[0], path)
+
+
+def _write(file: Path, content: bytes, made: set[Path]) -> None:
+    if file.parent not in made:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        made.add(file.parent)
+    file.write_bytes(content)
 
 
 def submodule(path: str) -> SourceError:

@@ -87,6 +87,8 @@ class Renderer:
         async def made() -> Collected:
             try:
                 collected = await make()
+            except OSError as error:
+                raise SourceError(f"the work folder cannot be used: {error.strerror}", transient=True) from error
             except SourceError as error:
                 self._cache.put_failure(key, error)
                 raise

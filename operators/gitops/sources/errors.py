@@ -16,6 +16,7 @@ class SourceError(PlatformError):
     edited, else "ComparisonError". `file` is a path in the repository ("" when unknown) and `line` counts from 1
     (0 when unknown). `transient` tells that the same request may succeed later without anybody editing anything:
     the repository is out of reach, a process was killed.
+    Names of files that are not UTF-8 are shown with a sign in place of what is not.
     The text never holds a credential, and of the values only what Helm itself quotes.
     """
 
@@ -28,6 +29,7 @@ class SourceError(PlatformError):
         line: int = 0,
         transient: bool = False,
     ) -> None:
+        message, file = _printable(message), _printable(file)
         super().__init__(message)
         self.message = message
         self.condition: Condition = condition
@@ -40,3 +42,7 @@ class SourceError(PlatformError):
         return SourceError(
             self.message, condition=self.condition, file=self.file, line=self.line, transient=self.transient
         )
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="surrogatepass").decode(errors="replace") if not text.isascii() else text

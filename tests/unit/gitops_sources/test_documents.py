@@ -156,3 +156,25 @@ def test_a_glob_that_is_too_much_is_refused(pattern: str) -> None:
 )  # fmt: skip
 def test_globs_in_globs(pattern: str, path: str, want: bool) -> None:
     assert compiled(pattern, crossing=False).match(path) is want
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "-" + "9" * 5000, "1e999", "NaN", "-Infinity"])
+def test_a_json_number_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(SourceError, match="a number is too large"):
+        parse_json(f'{{"a": {text}}}', "f.json")
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "0x" + "f" * 5000, "0" + "7" * 5000])
+def test_a_yaml_number_too_large_for_any_is_a_text(text: str) -> None:
+    assert parse_yaml(f"a: {text}\n", "f.yaml")[0].value == {"a": text}
+
+
+def test_whole_numbers_beyond_64_bits_are_floating_as_in_go() -> None:
+    assert parse_json('{"a": 18446744073709551615, "b": 1.0}', "f.json")[0].value == {"a": (1 << 64) - 1, "b": 1.0}
+    large = parse_yaml("a: 0xffffffffffffffffffffffffffff\n", "f.yaml")[0].value["a"]
+    assert (large, type(large)) == (float((1 << 112) - 1), float)
+
+
+def test_half_a_pair_of_escapes_is_refused() -> None:
+    with pytest.raises(SourceError, match="no character"):
+        parse_json(r'{"a": "\ud800"}', "f.json")

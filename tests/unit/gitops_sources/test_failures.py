@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import tracemalloc
 from dataclasses import dataclass, field
@@ -434,3 +435,40 @@ async def test_a_name_too_long_for_a_file_is_refused(bench: Bench) -> None:
     bench.upstream.push_tree({"app": bench.upstream.tree_with("app", "n" * 300, "values.yaml")})
     with pytest.raises(SourceError, match="too long for a file"):
         await bench.render()
+
+
+async def test_names_that_are_not_utf_8_are_followed_compared_and_shown(bench: Bench) -> None:
+    name = os.fsdecode(b"\xff.yaml")
+    bench.upstream.link(f"app/templates/{name}", "../../shared.yaml")
+    rendered = await bench.render_files({**chart(), "shared.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"})
+    revision = await bench.source.resolve(bench.repository, "main")
+    assert await bench.source.content_key(bench.repository, revision, [*rendered.paths, f"app/templates/{name}"])
+    with pytest.raises(SourceError) as caught:
+        await bench.render_files({"shared.yaml": None})
+    assert f"{caught.value} {caught.value.file}".encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: x\n", "stringData must be a mapping"),
+        ("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: [x]\n", "data must be a mapping"),
+        ("apiVersion: x/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\nspec: oops\n", "spec must be"),
+        ("apiVersion: x/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\nspec: {names: x}\n", "spec.names"),
+    ],
+)
+async def test_what_must_be_a_mapping_is_named_with_its_file(bench: Bench, text: str, words: str) -> None:
+    with pytest.raises(SourceError, match=words) as caught:
+        await bench.render_files({"app/a.yaml": text})
+    assert caught.value.file == "app/a.yaml"
+
+
+async def test_a_work_folder_that_is_lost_may_come_back(bench: Bench, tmp_path: Path) -> None:
+    bench.upstream.commit(chart())
+    await bench.render()
+    moved = (tmp_path / "render").rename(tmp_path / "away")
+    with pytest.raises(SourceError, match="No such file") as caught:
+        await bench.render(fresh=True)
+    assert caught.value.transient
+    moved.rename(tmp_path / "render")
+    assert (await bench.render(fresh=True)).manifests
