@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from operators.gitops.render import Renderer
-from operators.gitops.render.helm_command import HelmLimits
+from operators.gitops.render.helm_command import HelmCommand, HelmLimits
 from operators.gitops.sources import SourceError
 from operators.gitops.sources.objects import parse_tree
 
@@ -472,3 +472,14 @@ async def test_a_work_folder_that_is_lost_may_come_back(bench: Bench, tmp_path: 
     assert caught.value.transient
     moved.rename(tmp_path / "render")
     assert (await bench.render(fresh=True)).manifests
+
+
+@pytest.mark.parametrize(("script", "transient"), [("exec /bin/sleep 30", True), ("while :; do :; done", False)])
+async def test_a_rendering_that_never_had_a_processor_is_tried_again(
+    tmp_path: Path, script: str, transient: bool
+) -> None:
+    command = HelmCommand(tmp_path, HelmLimits(timeout_s=1.5))
+    command._executable = "/bin/sh"
+    with pytest.raises(SourceError, match=r"longer than 1.5 s") as caught:
+        await command.execute(["-c", script], cwd=tmp_path)
+    assert caught.value.transient is transient
