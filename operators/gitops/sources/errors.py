@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Literal
 
 from operators.kit.errors import PlatformError
@@ -36,6 +38,16 @@ class SourceError(PlatformError):
         self.file = file
         self.line = line
         self.transient = transient
+
+    def without(self, values: Iterable[str]) -> SourceError:
+        """A copy whose message has these values blotted out."""
+        shown = self.again()
+        for value in sorted(values, key=len, reverse=True):
+            # Helm's complaints are told on one line, and quoted as Go quotes.
+            for form in (value, " ".join(value.split()), json.dumps(value)[1:-1]):
+                shown.message = shown.message.replace(form, "***") if form else shown.message
+        shown.args = (shown.message,)
+        return shown
 
     def again(self) -> SourceError:
         """A copy to raise once more, without the trace of the first time."""

@@ -483,3 +483,14 @@ async def test_a_rendering_that_never_had_a_processor_is_tried_again(
     with pytest.raises(SourceError, match=r"longer than 1.5 s") as caught:
         await command.execute(["-c", script], cwd=tmp_path)
     assert caught.value.transient is transient
+
+
+async def test_a_value_that_a_secret_holds_is_not_quoted_when_the_next_rendering_fails(bench: Bench) -> None:
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {x: {{ .Values.foo | quote }}}\n"
+    spec = {"helm": {"parameters": [{"name": "foo", "value": "hunter2-and-more"}]}}
+    await bench.render_files(chart(template=secret), spec)
+    broken = secret + "{{ fail (printf `no: %s` .Values.foo) }}"
+    for _ in range(2):
+        with pytest.raises(SourceError, match=r"no: \*\*\*") as caught:
+            await bench.render_files(chart(template=broken), spec)
+        assert "hunter2" not in f"{caught.value} {caught.value.message} {caught.value!r}"
