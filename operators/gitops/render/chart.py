@@ -8,6 +8,7 @@ error that says how to put it there.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ from .documents import parse_yaml
 from .files import Files, as_text, join
 
 DEPTH = 10
+DEPENDENCY_COST = 50
+NAME = re.compile(r"(?!\.\.?$)[A-Za-z0-9._-]{1,200}")
 
 
 @dataclass(slots=True)
@@ -60,8 +63,12 @@ async def _place_file_dependencies(chart: Chart, shown: str, real: str, files: F
     for dependency in (await _metadata(shown, real, files))["dependencies"]:
         name, repository = str(dependency.get("name", "")), str(dependency.get("repository", ""))
         at = join(shown, f"charts/{name}")
+        await files.visit(shown, DEPENDENCY_COST)
         if not repository.startswith("file://") or _is_vendored(at, files):
             continue
+        if not NAME.fullmatch(name):
+            file = join(real, "Chart.yaml")
+            raise SourceError(f"{file}: the dependency {name[:100]!r} has a name that no folder can have", file=file)
         what = f"{join(real, 'Chart.yaml')}: the dependency {name!r} is at {repository}, which"
         target = await files.look(repository.removeprefix("file://"), base=real)
         if target is None:

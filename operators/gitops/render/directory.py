@@ -16,7 +16,7 @@ from operators.gitops.sources.objects import Entry
 
 from .documents import Document, parse_json, parse_yaml
 from .files import Files, as_text, join, submodule
-from .globs import compiled
+from .globs import Glob, compiled
 from .manifests import Collected
 
 MANIFEST = re.compile(r".*\.(yaml|yml|json)", re.DOTALL)
@@ -44,6 +44,7 @@ async def files_of(path: str, directory: DirectorySource, files: Files) -> list[
         below = []
         for name, child in sorted((await files.snapshot.children(folder)).items()):
             relative = join(shown, name)
+            await files.visit(join(path, relative))
             if child.is_directory:
                 below.append((relative, child))
             elif not shown and name in UNSERVED:
@@ -56,8 +57,8 @@ async def files_of(path: str, directory: DirectorySource, files: Files) -> list[
     return [await _without_link(file, entry, files) for file, entry in sorted(chosen)]
 
 
-def _is_chosen(path: str, include: re.Pattern[str] | None, exclude: re.Pattern[str] | None) -> bool:
-    return not (exclude and exclude.match(path)) and (include is None or bool(include.match(path)))
+def _is_chosen(path: str, include: Glob | None, exclude: Glob | None) -> bool:
+    return not (exclude and exclude.match(path)) and (include is None or include.match(path))
 
 
 async def _without_link(file: str, entry: Entry, files: Files) -> tuple[str, Entry]:

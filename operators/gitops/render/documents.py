@@ -31,6 +31,7 @@ TOO_DEEP = f"it is nested too deeply: more than {DEPTH} levels"
 
 INTEGER = re.compile(r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0o?[0-7_]+|0|[1-9][0-9_]*)")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+DIGITS = 400  # no floating number has more in front of its point; Python converts longer ones slowly, or refuses
 JSON_INTEGER = 1e21  # Go's JSON writes whole numbers below this without an exponent
 
 
@@ -125,11 +126,19 @@ def parse_json(text: str, file: str) -> list[Document]:
         return built
 
     try:
-        value = json.loads(text, object_pairs_hook=no_duplicates)
+        value = json.loads(
+            text, object_pairs_hook=no_duplicates, parse_int=_whole, parse_float=_finite, parse_constant=_finite
+        )
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise SourceError(f"{file}: {error.msg}", file=file, line=error.lineno) from None
     except RecursionError:
         raise SourceError(f"{file}: {TOO_DEEP}", file=file) from None
+    except UnicodeEncodeError:
+        raise SourceError(f"{file}: half of a pair of \\u escapes is no character", file=file) from None
+    except ValueError as error:
+        raise SourceError(f"{file}: {error}", file=file) from None
     if _is_too_deep(value):
         raise SourceError(f"{file}: {TOO_DEEP}", file=file)
     return [Document(value, 1)]
@@ -193,15 +202,36 @@ def _number(text: str) -> float | str:
     digits = text.lstrip("+-").lower()
     sign = -1 if text.startswith("-") else 1
     if digits.startswith(("0x", "0b", "0o")):
-        return sign * int(digits, 0)
+        return _within(sign * int(digits, 0))
     if len(digits) > 1 and digits.startswith("0") and digits.isdigit():
-        return sign * int(digits, 8)
-    if digits.isdigit():
-        return sign * int(digits)
+        return _within(sign * int(digits, 8))
+    if digits.isdigit() and len(digits) <= DIGITS:
+        return _within(sign * int(digits))
     number = float(digits) * sign if "n" not in digits else float("nan")
     if not math.isfinite(number):
         raise ValueError(text)  # JSON has no such number
     return int(number) if number.is_integer() and abs(number) < JSON_INTEGER else number
+
+
+def _within(number: int) -> float | int:
+    """Go knows whole numbers of 64 bits; beyond, they are floating."""
+    if -(1 << 63) <= number < 1 << 64:
+        return number
+    try:
+        return _finite(float(number))
+    except OverflowError:
+        raise ValueError("a number is too large") from None
+
+
+def _finite(text: str | float) -> float | int:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large, or none that JSON knows")
+    return int(number) if number.is_integer() and isinstance(text, float) and abs(number) < JSON_INTEGER else number
+
+
+def _whole(text: str) -> float | int:
+    return _within(int(text)) if len(text) <= DIGITS else _finite(text)
 
 
 def _as_json(key: object) -> str:

@@ -7,6 +7,9 @@ link at all; what is not listed here does not exist for it.
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +19,17 @@ from operators.gitops.sources.objects import Entry
 from operators.gitops.sources.snapshot import Snapshot
 
 FILES = 20_000
+VISITS = 50_000
+"""Of names in directories, links counted twenty times. Git stores equal directories once, so a few small ones that
+name the next twice are a forest without end."""
+LINK_COST = 20
+VISITS_BETWEEN_PAUSES = 500
+NAME_BYTES, PATH_BYTES = 255, 3000
+"""What file systems take, a work folder in front."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+"""What the machine lacks; everything else is the fault of a file's name."""
 BYTES = 64 << 20
+"""Of all files together: more is refused before it is read."""
 
 
 @dataclass(slots=True)
@@ -28,6 +41,19 @@ class Files:
     paths: dict[str, None] = field(default_factory=dict)
     """What the result depends on, in the order it was met: also links, and what was looked for in vain."""
 
+    visited: int = 0
+
+    async def visit(self, path: str, cost: int = 1) -> None:
+        """Count a name that is looked at, and let others run now and then; raises SourceError where it is too much."""
+        before, self.visited = self.visited, self.visited + cost
+        if self.visited > VISITS:
+            raise SourceError(f"the source has more than {VISITS} files and directories", file=path[:PATH_BYTES])
+        encoded = os.fsencode(path)
+        if len(encoded) > PATH_BYTES or len(encoded.rpartition(b"/")[2]) > NAME_BYTES:
+            raise SourceError(f"{path[:100]}…: the name is too long for a file", file=path[:PATH_BYTES])
+        if self.visited // VISITS_BETWEEN_PAUSES > before // VISITS_BETWEEN_PAUSES:
+            await asyncio.sleep(0)
+
     async def require(self, path: str, *, what: str, base: str = "") -> str:
         """Where a path ends, free of links; raises SourceError where it ends in nothing."""
         found = await self.look(path, base=base)
@@ -38,6 +64,7 @@ class Files:
     async def look(self, path: str, *, base: str = "") -> str | None:
         """Where a path ends, free of links; None where it ends in nothing."""
         found = await self.snapshot.find(path, base=base)
+        await self.visit(path, 1 + LINK_COST * len(found.links))
         self.paths.update(dict.fromkeys(found.links))
         if found.entry is None:
             self.paths[found.path] = None
@@ -65,6 +92,7 @@ class Files:
             shown, real, directory, above = pending.pop()
             for name, child in sorted((await self.snapshot.children(directory)).items()):
                 below, where = join(shown, name), join(real, name)
+                await self.visit(below)
                 entry = child
                 if child.is_symlink:
                     entry, where = await self._follow(where)
@@ -79,6 +107,7 @@ class Files:
 
     async def _follow(self, link: str) -> tuple[Entry, str]:
         found = await self.snapshot.find(link)
+        await self.visit(link, LINK_COST * len(found.links))
         if found.entry is None:
             raise SourceError(f"{link}: the symbolic link points at nothing", file=link)
         self.paths.update(dict.fromkeys([*found.links, found.path]))
@@ -92,23 +121,31 @@ class Files:
     async def export(self, to: Path) -> None:
         """Write all files below a directory, none of them executable, none of them a link."""
         made: set[Path] = set()
-        total = 0
+        room = BYTES
         listed = list(self.entries.items())
         for start in range(0, len(listed), 200):
             part = listed[start : start + 200]
-            for (path, _), content in zip(part, await self.snapshot.read(*(e for _, e in part)), strict=True):
-                total += len(content)
-                if total > BYTES:
-                    raise SourceError(f"the source is larger than {BYTES >> 20} MiB")
-                file = to / path
-                if file.parent not in made:
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    made.add(file.parent)
-                file.write_bytes(content)
+            contents = await self.snapshot.read(*(entry for _, entry in part), most_bytes=room)
+            for (path, _), content in zip(part, contents, strict=True):
+                room -= len(content)
+                try:
+                    _write(to / path, content, made)
+                except OSError as error:
+                    full = error.errno in FULL
+                    raise SourceError(
+                        f"{path}: cannot be written: {error.strerror}", file=path, transient=full
+                    ) from None
 
     async def text(self, path: str) -> str:
         """The content of a file that was added."""
         return as_text((await self.snapshot.read(self.entries[path]))[0], path)
+
+
+def _write(file: Path, content: bytes, made: set[Path]) -> None:
+    if file.parent not in made:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        made.add(file.parent)
+    file.write_bytes(content)
 
 
 def submodule(path: str) -> SourceError:

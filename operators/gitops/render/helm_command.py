@@ -8,6 +8,7 @@ in time, output and memory.
 from __future__ import annotations
 
 import asyncio
+import errno
 import functools
 import importlib.metadata
 import os
@@ -68,15 +69,19 @@ class HelmCommand(pyhelm3.Command):  # type: ignore[misc]  # pyhelm3 has no type
         async with self._free:
             try:
                 return await run(argv, env=self._environment_of_helm, cwd=cwd, limits=limits, stdin=stdin)
-            except TookTooLong:
-                raise SourceError(
-                    f"rendering took longer than {limits.timeout_s:g} s and was stopped: does a template loop for ever?"
-                ) from None
+            except TookTooLong as over:
+                # One that had no processor will fare better; one that used it all will do so again.
+                busy = over.cpu_s < limits.timeout_s / 4
+                reason = "the machine is busy" if busy else "does a template loop for ever?"
+                message = f"rendering took longer than {limits.timeout_s:g} s and was stopped: {reason}"
+                raise SourceError(message, transient=busy) from None
             except TooMuchOutput:
                 raise SourceError(f"the chart renders to more than {limits.output_bytes >> 20} MiB") from None
             except OSError as error:
-                # E2BIG: a parameter larger than the kernel takes as an argument.
-                raise SourceError(f"Helm cannot be started: {error.strerror}; is a parameter very large?") from None
+                if error.errno == errno.E2BIG:  # larger than the kernel takes as an argument
+                    message = f"Helm cannot be started: {error.strerror}; is a parameter very large?"
+                    raise SourceError(message) from None
+                raise SourceError(f"Helm cannot be started: {error.strerror}", transient=True) from None
 
 
 @functools.cache

@@ -14,6 +14,9 @@ from typing import Any
 from operators.gitops.sources import SourceError
 from operators.kit.kube import Manifest
 
+MAPPINGS = {"Secret": ("data", "stringData"), "CustomResourceDefinition": ("spec",)}
+"""What is looked into before the API server can say that it is wrong."""
+
 
 @dataclass(slots=True)
 class Collected:
@@ -68,6 +71,16 @@ def _check(manifest: Manifest, where: Where) -> None:
         raise where.error(f"{kind} {name}: metadata.namespace must be a text")
     for key in ("labels", "annotations"):
         _check_texts(metadata.get(key), f"{kind} {name}: metadata.{key}", where)
+    _check_mappings(manifest, f"{kind} {name}", where)
+
+
+def _check_mappings(manifest: Manifest, what: str, where: Where) -> None:
+    kind = manifest["kind"]
+    for key in MAPPINGS.get(kind, ()):
+        if not isinstance(manifest.get(key), dict | None):
+            raise where.error(f"{what}: {key} must be a mapping")
+    if kind == "CustomResourceDefinition" and not isinstance((manifest.get("spec") or {}).get("names"), dict | None):
+        raise where.error(f"{what}: spec.names must be a mapping")
 
 
 def _check_texts(pairs: Any, what: str, where: Where) -> None:

@@ -12,11 +12,13 @@ import hashlib
 import shutil
 import tempfile
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Literal
 
 from operators.gitops.models import DirectorySource
+from operators.gitops.scrub import secret_values
 from operators.gitops.sources import EVERY_COMMIT, GitSource, SourceError
 from operators.gitops.sources.objects import Damaged
 
@@ -31,6 +33,9 @@ from .manifests import Collected, unique_texts
 from .overrides import with_overrides
 from .request import Rendered, RenderRequest
 
+PLACES = 1000
+"""For so many Applications the values of their Secrets are known, to keep them out of messages."""
+
 
 class Renderer:
     """Renders sources out of the mirrors of `git`. `work_dir` is a directory of its own for short-lived files."""
@@ -43,6 +48,7 @@ class Renderer:
         self._cache = cache or RenderCache()
         self._work_dir = work_dir
         self._helm: Helm | None = None
+        self._secret_values: OrderedDict[tuple[str, str, str], frozenset[str]] = OrderedDict()
         self._running: dict[str, asyncio.Task[Collected]] = {}
         # What a killed process left there may hold values.
         shutil.rmtree(work_dir, ignore_errors=True)
@@ -69,7 +75,9 @@ class Renderer:
         key, make = await find(request, files, environment)
         known = None if request.fresh else self._cache.get(key)
         if known is None:
-            collected = await self._once(key, make)
+            collected = await self._once(
+                key, make, (request.repository.directory, request.source.path, request.app_name)
+            )
             manifests, unsupported = collected.manifests, collected.unsupported
         else:
             manifests, unsupported = known
@@ -83,13 +91,21 @@ class Renderer:
             unsupported=unique_texts(unsupported),
         )
 
-    async def _once(self, key: str, make: Callable[[], Awaitable[Collected]]) -> Collected:
+    async def _once(self, key: str, make: Callable[[], Awaitable[Collected]], place: tuple[str, str, str]) -> Collected:
         async def made() -> Collected:
             try:
                 collected = await make()
+            except OSError as error:
+                raise SourceError(f"the work folder cannot be used: {error.strerror}", transient=True) from error
             except SourceError as error:
-                self._cache.put_failure(key, error)
-                raise
+                shown = error.without(self._secret_values.get(place, frozenset()))
+                self._cache.put_failure(key, shown)
+                raise shown from None
+            # Helm quotes values in its complaints. What the last good rendering made Secrets of is known.
+            self._secret_values[place] = secret_values(collected.manifests)
+            self._secret_values.move_to_end(place)
+            while len(self._secret_values) > PLACES:
+                self._secret_values.popitem(last=False)
             self._cache.put(key, collected.manifests, collected.unsupported)
             return collected
 

@@ -90,6 +90,7 @@ async def _matches(pattern: str, chart: str, files: Files) -> AsyncIterator[str]
         below = []
         for name, child in sorted((await files.snapshot.children(folder.entry)).items()):
             path, where = join(shown, name), join(folder.path, name)
+            await files.visit(where)
             if child.is_directory:
                 below.append((Found(where, child), path))
             elif expression.match(path) and (found := await files.look(where)) is not None:

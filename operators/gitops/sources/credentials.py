@@ -34,7 +34,7 @@ def repository_for(
     template: dict[str, str] = {}
     for secret in secrets:
         data = _data(secret)
-        secret_url = data.get("url", "")
+        secret_url = _usable(data.get("url", ""))
         kind = ((secret.get("metadata") or {}).get("labels") or {}).get(LABEL)
         if kind == "repository" and secret_url and canonical_url(secret_url) == canonical_url(url):
             exact = data
@@ -62,6 +62,15 @@ def repository_for(
     host = canonical_url(url).partition("://")[2].partition("/")[0]
     certificates = tls_certificates or {}
     return replace(repository, ca=certificates.get(host) or certificates.get(host.partition(":")[0]) or "")
+
+
+def _usable(url: str) -> str:
+    """The URL, or "" for what is none: one Secret with a slip shuts out no other repository."""
+    try:
+        canonical_url(url)
+    except SourceError:
+        return ""
+    return url
 
 
 def _is_prefix(prefix: str, url: str) -> bool:

@@ -95,7 +95,11 @@ class GitSource:
         )
         digest = hashlib.sha256()
         for path, entry in sorted(zip(plain, entries, strict=True), key=lambda pair: pair[0]):
-            digest.update(f"{path}\0{entry.mode if entry else 0:o} {entry.id if entry else '-'}\n".encode())
+            digest.update(
+                f"{path}\0{entry.mode if entry else 0:o} {entry.id if entry else '-'}\n".encode(
+                    errors="surrogateescape"
+                )
+            )
         if EVERY_COMMIT in paths:
             digest.update(revision.encode())
         return digest.hexdigest()

@@ -7,6 +7,7 @@ read it is thrown away and made again, so that a kill or a full disk in the midd
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import shutil
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from .errors import SourceError
 from .objects import Entry, Objects
 from .process import Limits, TookTooLong, run
-from .remote import Remote, base_environment
+from .remote import Remote, Suspicious, base_environment
 from .repository import Repository
 from .snapshot import Snapshot
 
@@ -61,7 +62,8 @@ class Mirror:
             self._next = None
             try:
                 await self._fetch(remote)
-            except SourceError:
+            except Suspicious:
+                # Only here: a remote that is down would have the whole mirror read again at every try.
                 if not await self._is_damaged():
                     raise
                 await self._remake()
@@ -94,33 +96,37 @@ class Mirror:
             return False
         shutil.rmtree(self.path, ignore_errors=True)
         self.path.mkdir(parents=True, mode=0o700)
-        await self._local("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
+        try:
+            await self._local("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
+        except TookTooLong:
+            raise SourceError("the mirror could not be made in time", transient=True) from None
         self._checked = True
         return True
 
     async def _is_damaged(self) -> bool:
-        return not await self._local("fsck", "--connectivity-only", "--no-dangling", "--no-progress")
+        try:
+            return not await self._local("fsck", "--connectivity-only", "--no-dangling", "--no-progress")
+        except TookTooLong:
+            return False  # a slow disk is no proof, and the mirror is all there is while the remote is out of reach
 
     async def _remake(self) -> None:
         await self._objects.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
     async def _local(self, *arguments: str) -> bool:
-        try:
-            done = await run(
-                ["git", f"--git-dir={self.path}", *arguments],
-                env=base_environment(self._private),
-                cwd=self.path,
-                limits=Limits(self._clone_s),
-            )
-        except TookTooLong:
-            return False
+        done = await run(
+            ["git", f"--git-dir={self.path}", *arguments],
+            env=base_environment(self._private),
+            cwd=self.path,
+            limits=Limits(self._clone_s),
+        )
         return done.returncode == 0
 
     async def _collect(self) -> None:
         # Seldom, on this process's terms: git's own idea of when to do it would be in the middle of a push.
         async with self._lock:
-            await self._local("-c", "gc.auto=2000", "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
+            with contextlib.suppress(TookTooLong):
+                await self._local("-c", "gc.auto=2000", "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
 
     async def resolve(self, target: str) -> str:
         """The commit (40 hex) of a target revision; raises SourceError where the mirror has none."""

@@ -18,7 +18,11 @@ from .errors import SourceError
 from .process import close
 
 TREES_KEPT = 2000
+TREE_BYTES = 8 << 20
+"""Of all kept directories as git writes them; in memory they are about eight times as large."""
 BLOB_BYTES = 32 << 20
+ANSWER_BYTES = 64 << 20
+"""Of all objects that one question may bring."""
 ANSWER_S = 30.0
 
 DIRECTORY, SYMLINK, SUBMODULE = 0o040000, 0o120000, 0o160000
@@ -62,7 +66,8 @@ class Objects:
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
         self._lock = asyncio.Lock()
-        self._trees: OrderedDict[str, Tree] = OrderedDict()
+        self._trees: OrderedDict[str, tuple[Tree, int]] = OrderedDict()
+        self._tree_bytes = 0
 
     async def resolve(self, names: Sequence[str]) -> list[tuple[str, str] | None]:
         """The (id, type) of each name (`refs/heads/main^{commit}`), None where there is no such object."""
@@ -73,22 +78,30 @@ class Objects:
         found: dict[str, Tree] = {}
         missing = []
         for id_ in dict.fromkeys(ids):
-            if tree := self._trees.get(id_):
+            if kept := self._trees.get(id_):
                 self._trees.move_to_end(id_)
-                found[id_] = tree
+                found[id_] = kept[0]
             else:
                 missing.append(id_)
-        for id_, answer in zip(missing, await self._ask(missing), strict=True):
+        for id_, answer in zip(missing, await self._ask(missing, 2 * TREE_BYTES), strict=True):
             if answer is None:
                 raise Damaged(f"tree {id_} is missing")
-            found[id_] = self._trees[id_] = parse_tree(answer[2])
-        while len(self._trees) > TREES_KEPT:
-            self._trees.popitem(last=False)
+            found[id_] = parse_tree(answer[2])
+            self._keep(id_, found[id_], len(answer[2]))
         return found
 
-    async def blobs(self, ids: Sequence[str]) -> list[bytes]:
-        """The content of files; one larger than 32 MiB raises SourceError."""
-        answers = await self._ask(ids)
+    def _keep(self, id_: str, tree: Tree, size: int) -> None:
+        self._tree_bytes += size - self._trees.pop(id_, (tree, 0))[1]
+        self._trees[id_] = (tree, size)
+        while len(self._trees) > TREES_KEPT or self._tree_bytes > TREE_BYTES:
+            self._tree_bytes -= self._trees.popitem(last=False)[1][1]
+
+    async def blobs(self, ids: Sequence[str], *, most_bytes: int = ANSWER_BYTES) -> list[bytes]:
+        """The content of files; one larger than 32 MiB, or more than `most_bytes` together, raises SourceError.
+
+        Nothing larger than that is ever held: git tells the size of each file before its content.
+        """
+        answers = await self._ask(ids, most_bytes)
         missing = [id_ for id_, answer in zip(ids, answers, strict=True) if answer is None]
         if missing:
             raise Damaged(f"blob {missing[0]} is missing")
@@ -99,22 +112,22 @@ class Objects:
         async with self._lock:
             await self._stop()
 
-    async def _ask(self, names: Sequence[str]) -> list[tuple[str, str, bytes] | None]:
+    async def _ask(self, names: Sequence[str], most_bytes: int = ANSWER_BYTES) -> list[tuple[str, str, bytes] | None]:
         if not names:
             return []
         async with self._lock:
             with contextlib.suppress(asyncio.IncompleteReadError, BrokenPipeError, ConnectionResetError):
                 # A process that was killed says nothing about the mirror: the second time it does.
-                return await self._converse_in_time(names)
+                return await self._converse_in_time(names, most_bytes)
             try:
-                return await self._converse_in_time(names)
+                return await self._converse_in_time(names, most_bytes)
             except (asyncio.IncompleteReadError, BrokenPipeError, ConnectionResetError) as error:
                 raise Damaged("git cat-file ended") from error
 
-    async def _converse_in_time(self, names: Sequence[str]) -> list[tuple[str, str, bytes] | None]:
+    async def _converse_in_time(self, names: Sequence[str], most_bytes: int) -> list[tuple[str, str, bytes] | None]:
         try:
             async with asyncio.timeout(ANSWER_S):
-                return await self._converse(names)
+                return await self._converse(names, most_bytes)
         except TimeoutError:
             await self._stop()
             raise SourceError("reading the mirror took too long", transient=True) from None
@@ -123,14 +136,17 @@ class Objects:
             await self._stop()
             raise
 
-    async def _converse(self, names: Sequence[str]) -> list[tuple[str, str, bytes] | None]:
+    async def _converse(self, names: Sequence[str], most_bytes: int) -> list[tuple[str, str, bytes] | None]:
         process = await self._started()
         assert process.stdin is not None  # noqa: S101  # asked for in _started
         assert process.stdout is not None  # noqa: S101
         # Written by a task of its own: git stops reading while its answers are not fetched.
         writing = asyncio.ensure_future(self._write(process.stdin, names))
         try:
-            answers = [await self._read_answer(process.stdout) for _ in names]
+            answers, room = [], most_bytes
+            for _ in names:
+                answers.append(answer := await self._read_answer(process.stdout, room))
+                room -= len(answer[2]) if answer else 0
             await writing
         finally:
             writing.cancel()
@@ -142,7 +158,7 @@ class Objects:
         stdin.write("".join(f"{name}\n" for name in names).encode())
         await stdin.drain()
 
-    async def _read_answer(self, stdout: asyncio.StreamReader) -> tuple[str, str, bytes] | None:
+    async def _read_answer(self, stdout: asyncio.StreamReader, room: int) -> tuple[str, str, bytes] | None:
         line = await stdout.readline()
         if not line:
             raise asyncio.IncompleteReadError(b"", None)
@@ -152,6 +168,8 @@ class Objects:
         size = int(words[2])
         if size > BLOB_BYTES:
             raise SourceError(f"a file of {size >> 20} MiB is too large to be a part of manifests")
+        if size > room:
+            raise SourceError("what is read together is larger than manifests may be")
         content = await stdout.readexactly(size + 1)
         return words[0], words[1], content[:-1]
 

@@ -20,7 +20,11 @@ CHUNK = 1 << 16
 
 
 class TookTooLong(Exception):
-    """The program was killed because its time was over."""
+    """The program was killed because its time was over; `cpu_s` is how much of it it had a processor for."""
+
+    def __init__(self, cpu_s: float = 0.0) -> None:
+        super().__init__()
+        self.cpu_s = cpu_s
 
 
 class TooMuchOutput(Exception):
@@ -74,7 +78,7 @@ async def run(
             stdout, stderr, _ = await asyncio.gather(*reading)
             await process.wait()
     except TimeoutError:
-        raise TookTooLong from None
+        raise TookTooLong(_cpu_s(process.pid)) from None
     finally:
         await _end(process, reading)
     return Finished(process.returncode or 0, stdout, stderr.decode(errors="replace"))
@@ -87,6 +91,15 @@ def _limit(pid: int, limits: Limits) -> None:
         resource.prlimit(pid, resource.RLIMIT_CPU, (cpu_s, cpu_s))
         if limits.memory_bytes:
             resource.prlimit(pid, resource.RLIMIT_DATA, (limits.memory_bytes, limits.memory_bytes))
+
+
+def _cpu_s(pid: int) -> float:
+    """Processor seconds of a running program; 0 where the machine does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 async def _end(process: asyncio.subprocess.Process, reading: Sequence[asyncio.Future[bytes]]) -> None:

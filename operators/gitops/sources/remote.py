@@ -81,6 +81,20 @@ def config_environment(config: dict[str, str]) -> dict[str, str]:
     return environment
 
 
+class Suspicious(SourceError):
+    """A failure whose words are those of a damaged mirror; the remote may be just as well to blame."""
+
+
+STORE = re.compile(
+    r"\bobjects?\b.*\b(corrupt|missing|empty|invalid|bad|mismatch)|\b(corrupt|missing|empty|bad|broken|invalid|loose)\b"
+    r".*\b(object|ref|tree|blob|commit|sha1|pack)|not a git repository: |"
+    r"pack(file)? .*(cannot be|does not match|is far)|"
+    r"unable to (read|parse|find|unpack|create|resolve reference|write)|cannot (read|lock|update|open)|inflate|"
+    r"did not send all necessary objects|unresolved deltas|bad config|pack index|index file",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Remote:
     """Calls git against one repository. `private` is a directory that only this user can read."""
@@ -160,14 +174,15 @@ class Remote:
     def failure(self, done: Finished) -> SourceError:
         """What git's complaint means and what to do about it."""
         said = self.repository.scrub(done.stderr)
+        kind = Suspicious if STORE.search(said) else SourceError
         for pattern, meaning, transient in MEANINGS:
             if match := re.search(pattern, said, re.IGNORECASE | re.DOTALL):
                 reason = meaning.format(*match.groups(), url=self._name)
-                return SourceError(f"repository {self._name}: {reason}", transient=transient)
+                return kind(f"repository {self._name}: {reason}", transient=transient)
         lines = [line for line in said.splitlines() if re.match(r"(fatal|error|remote):", line)] or said.splitlines()
         reason = "; ".join(lines[:3])[:500] or f"git exited with {done.returncode}"
         # What is not recognised is not known to last.
-        return SourceError(f"repository {self._name}: {reason}", transient=True)
+        return kind(f"repository {self._name}: {reason}", transient=True)
 
 
 KNOWN_HOSTS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from .errors import SourceError
 
@@ -41,7 +41,7 @@ class Repository:
     @property
     def protocol(self) -> str:
         """http, https, ssh or file; raises SourceError for anything else, and for what could pass as an option."""
-        scheme = urlsplit(self.url).scheme.lower() if "://" in self.url else ""
+        scheme = _split(self.url).scheme.lower() if "://" in self.url else ""
         if PRINTABLE.fullmatch(self.url) and not self.url.startswith("-"):
             if scheme in SCHEMES:
                 return scheme
@@ -54,7 +54,7 @@ class Repository:
 
     def without_credentials_in_url(self) -> Repository:
         """The same remote with the `user:password@` of an HTTP URL moved into the fields."""
-        parts = urlsplit(self.url) if "://" in self.url else None
+        parts = _split(self.url) if "://" in self.url else None
         if parts is None or parts.scheme.lower() not in ("http", "https") or "@" not in parts.netloc:
             return self
         host = parts.netloc.rpartition("@")[2]
@@ -86,14 +86,24 @@ def canonical_url(url: str) -> str:
     """A form in which the spellings of one remote are equal: host in lower case, no `.git`, no credentials.
 
     `git@github.com:o/r.git` and `ssh://git@github.com/o/r` are one remote; https and ssh of one are two.
+    Raises SourceError for what is no URL.
     """
     match = None if "://" in url else SCP_LIKE.fullmatch(url)
     if match:
         url = f"ssh://{match['user'] or ''}{match['host']}/{match['path'].lstrip('/')}"
-    parts = urlsplit(url)
+    parts = _split(url)
     host = parts.netloc.rpartition("@")[2].lower()
     path = parts.path.rstrip("/").removesuffix(".git")
     return f"{parts.scheme.lower()}://{host}{path}"
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        # Its words hold no more of the URL than a host's brackets.
+        message = f"repository {scrub_url(url)!r} is not a URL: {error}"
+        raise SourceError(message, condition="InvalidSpecError") from None
 
 
 def scrub_url(text: str) -> str:

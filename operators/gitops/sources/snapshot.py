@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import SourceError
-from .objects import Entry, Objects, Tree
+from .objects import ANSWER_BYTES, Entry, Objects, Tree
 
 LINKS_FOLLOWED = 40
+STEPS = 500
+"""Names that one path may take to its end, those of its links included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,9 @@ class Snapshot:
         """What is in a directory, by name."""
         return (await self._objects.trees([directory.id]))[directory.id]
 
-    async def read(self, *entries: Entry) -> list[bytes]:
-        """The contents of files (for a link: the path it points at)."""
-        return await self._objects.blobs([entry.id for entry in entries])
+    async def read(self, *entries: Entry, most_bytes: int = ANSWER_BYTES) -> list[bytes]:
+        """The contents of files (for a link: the path it points at); more than `most_bytes` raises SourceError."""
+        return await self._objects.blobs([entry.id for entry in entries], most_bytes=most_bytes)
 
     async def find(self, path: str, *, base: str = "") -> Found:
         """Follow a path from the directory `base`, with its `..` and links.
@@ -68,8 +70,12 @@ class Snapshot:
         pending = [name for name in reversed(f"{base}/{path}".split("/")) if name not in ("", ".")]
         here: list[tuple[str, Entry]] = [("", self._root)]
         links: list[str] = []
+        steps = 0
         while pending:
             name = pending.pop()
+            steps += 1
+            if steps + len(pending) > STEPS:
+                raise SourceError(f"{path[:200]}: the path is too long", file=(*links, "")[0])
             if name == "..":
                 if len(here) == 1:
                     raise outside(path, links)

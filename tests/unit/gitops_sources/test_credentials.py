@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from operators.gitops.sources import SourceError
-from operators.gitops.sources.credentials import repository_for
+from operators.gitops.sources import GitSource, Repository, SourceError, canonical_url
+from operators.gitops.sources.credentials import LABEL, repository_for
 
 
 def secret(kind: str, **data: str) -> dict[str, Any]:
@@ -55,3 +56,18 @@ def test_what_is_not_served_is_named() -> None:
 
 def test_the_repr_holds_no_secret() -> None:
     assert "exact" not in repr(repository_for("https://github.com/org/own", SECRETS))
+
+
+@pytest.mark.parametrize("url", ["https://[x/y.git", "https://x]/y", "ssh://[::1/x"])
+async def test_what_is_no_url_is_an_error_of_the_spec(tmp_path: Path, url: str) -> None:
+    for ask in (canonical_url, lambda url: Repository(url).protocol, lambda url: repository_for(url, [])):
+        with pytest.raises(SourceError, match="is not a URL") as caught:
+            ask(url)
+        assert caught.value.condition == "InvalidSpecError"
+    with pytest.raises(SourceError):
+        await GitSource(tmp_path).fetch(Repository(url))
+
+
+def test_a_secret_whose_url_is_none_shuts_out_no_other_repository() -> None:
+    broken = {"metadata": {"labels": {LABEL: "repository"}}, "stringData": {"url": "https://[x/y.git"}}
+    assert repository_for("https://git.example/x", [broken]).url == "https://git.example/x"

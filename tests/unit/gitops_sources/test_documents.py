@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -119,3 +120,61 @@ def test_a_globs_folder() -> None:
 def test_a_bad_glob_is_refused() -> None:
     with pytest.raises(ValueError, match="not a glob"):
         compiled("{a", crossing=True)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*a" * 30 + "b",
+        "**a" * 30 + "b",
+        "{a,a" * 5 + "}" * 5 + "{a,*}" * 100 + "b",
+        "**/" * 60 + "b",
+        "[a]*" * 60 + "b",
+    ],
+)
+@pytest.mark.parametrize("crossing", [True, False])
+def test_no_glob_takes_for_ever(pattern: str, crossing: bool) -> None:
+    started = time.monotonic()
+    assert not compiled(pattern, crossing=crossing).match("a" * 3000)
+    assert not compiled(pattern, crossing=crossing).match("a/" * 1500)
+    assert time.monotonic() - started < 20  # it hung
+
+
+@pytest.mark.parametrize("pattern", ["x" * 1001, "{" * 11 + "}" * 11, "{a,{b}", "[b-a]"])
+def test_a_glob_that_is_too_much_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"not a glob|too long|braces"):
+        compiled(pattern, crossing=True)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "want"),
+    [
+        ("{a,{b,c}d}.yaml", "cd.yaml", True), ("{a,{b,c}d}.yaml", "c.yaml", False), ("a/**/b", "a/b", True),
+        ("a/**/b", "a/x/y/b", True), ("a/**/b", "a/xb", False), (r"\*.yaml", "*.yaml", True), ("{,a}b", "b", True),
+        (r"\*.yaml", "a.yaml", False), ("*", "", True), ("?", "", False), ("[]a]", "]", True), ("a,b", "a,b", True),
+    ],
+)  # fmt: skip
+def test_globs_in_globs(pattern: str, path: str, want: bool) -> None:
+    assert compiled(pattern, crossing=False).match(path) is want
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "-" + "9" * 5000, "1e999", "NaN", "-Infinity"])
+def test_a_json_number_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(SourceError, match="a number is too large"):
+        parse_json(f'{{"a": {text}}}', "f.json")
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "0x" + "f" * 5000, "0" + "7" * 5000])
+def test_a_yaml_number_too_large_for_any_is_a_text(text: str) -> None:
+    assert parse_yaml(f"a: {text}\n", "f.yaml")[0].value == {"a": text}
+
+
+def test_whole_numbers_beyond_64_bits_are_floating_as_in_go() -> None:
+    assert parse_json('{"a": 18446744073709551615, "b": 1.0}', "f.json")[0].value == {"a": (1 << 64) - 1, "b": 1.0}
+    large = parse_yaml("a: 0xffffffffffffffffffffffffffff\n", "f.yaml")[0].value["a"]
+    assert (large, type(large)) == (float((1 << 112) - 1), float)
+
+
+def test_half_a_pair_of_escapes_is_refused() -> None:
+    with pytest.raises(SourceError, match="no character"):
+        parse_json(r'{"a": "\ud800"}', "f.json")

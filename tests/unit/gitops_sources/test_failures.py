@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+import tracemalloc
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,11 @@ from typing import Any
 import pytest
 
 from operators.gitops.render import Renderer
-from operators.gitops.render.helm_command import HelmLimits
+from operators.gitops.render.helm_command import HelmCommand, HelmLimits
 from operators.gitops.sources import SourceError
 from operators.gitops.sources.objects import parse_tree
 
-from .conftest import Bench, chart, data
+from .conftest import CHART, Bench, chart, data
 
 SCHEMA = """{"type": "object", "additionalProperties": false, "properties": {
   "foo": {"type": "string"}, "image": {"type": "object", "properties": {"tag": {"type": "string"}}},
@@ -354,3 +356,141 @@ async def test_a_commit_cannot_write_outside_its_work_folder(bench: Bench, name:
 def test_a_directory_that_git_cannot_have_written_is_refused(raw: bytes) -> None:
     with pytest.raises(SourceError, match="the repository holds"):
         parse_tree(raw)
+
+
+async def test_a_source_too_large_is_refused_before_it_is_held_in_memory(bench: Bench) -> None:
+    big = {f"app/files/{n}": b"%d" % n + bytes(12 << 20) for n in range(12)}
+    bench.upstream.commit({**chart(), **big})
+    await bench.source.fetch(bench.repository)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match="larger than manifests may be"):
+            await bench.render()
+        assert tracemalloc.get_traced_memory()[1] < 90 << 20
+    finally:
+        tracemalloc.stop()
+
+
+async def test_directories_are_remembered_up_to_a_number_of_bytes(bench: Bench) -> None:
+    bench.upstream.commit(chart())
+    await bench.source.fetch(bench.repository)
+    objects = bench.source._mirror(bench.repository)._objects
+    for number in range(20):
+        objects._keep(f"{number:040}", {}, 1 << 20)
+    assert objects._tree_bytes == 8 << 20
+    assert len(objects._trees) == 8
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"helm": {}}, {"directory": {"recurse": True}}, {"helm": {"valueFiles": ["/bomb/**/x.yaml"]}}],
+    ids=["Helm", "Directory", "a glob of value files"],
+)
+async def test_a_forest_of_directories_without_end_is_refused_and_holds_up_nobody(
+    bench: Bench, spec: dict[str, Any]
+) -> None:
+    bench.upstream.commit(chart())
+    bomb = bench.upstream.git("rev-parse", "HEAD:app/templates")
+    for _ in range(40):
+        bomb = bench.upstream.raw_tree([("040000", bomb, "a"), ("040000", bomb, "b")])
+    metadata = bench.upstream.git("rev-parse", "HEAD:app/Chart.yaml")
+    app = bench.upstream.git("rev-parse", "HEAD:app")
+    if "valueFiles" not in spec.get("helm", {}):
+        app = bench.upstream.raw_tree([("100644", metadata, "Chart.yaml"), ("040000", bomb, "bomb")])
+    bench.upstream.push_tree({"app": app, "bomb": bomb})
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    await bench.source.fetch(bench.repository)
+    beside = asyncio.ensure_future(others())
+    with pytest.raises(SourceError, match="more than 50000 files and directories"):
+        await bench.render(spec)
+    beside.cancel()
+    assert turns > 50
+
+
+async def test_a_link_through_very_many_names_is_refused(bench: Bench) -> None:
+    bench.upstream.link("app/files/far", "../files/" * 400 + "x")
+    with pytest.raises(SourceError, match="the path is too long"):
+        await bench.render_files(chart(**{"files/x": "x"}))
+
+
+@pytest.mark.parametrize("name", ["../../../../PWNED", "..", "a/b", "/x"])
+async def test_a_dependency_cannot_be_placed_outside_the_chart(bench: Bench, name: str) -> None:
+    dependencies = f"dependencies:\n- {{name: {name}, version: 0.1.0, repository: 'file://../dep'}}\n"
+    files = {**chart(), "dep/Chart.yaml": CHART.format(name=name), "dep/templates/x.yaml": ""}
+    files["app/Chart.yaml"] += dependencies
+    with pytest.raises(SourceError, match="no folder can have") as caught:
+        await bench.render_files(files)
+    assert caught.value.file == "app/Chart.yaml"
+
+
+async def test_a_name_too_long_for_a_file_is_refused(bench: Bench) -> None:
+    bench.upstream.commit(chart())
+    bench.upstream.push_tree({"app": bench.upstream.tree_with("app", "n" * 300, "values.yaml")})
+    with pytest.raises(SourceError, match="too long for a file"):
+        await bench.render()
+
+
+async def test_names_that_are_not_utf_8_are_followed_compared_and_shown(bench: Bench) -> None:
+    name = os.fsdecode(b"\xff.yaml")
+    bench.upstream.link(f"app/templates/{name}", "../../shared.yaml")
+    rendered = await bench.render_files({**chart(), "shared.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"})
+    revision = await bench.source.resolve(bench.repository, "main")
+    assert await bench.source.content_key(bench.repository, revision, [*rendered.paths, f"app/templates/{name}"])
+    with pytest.raises(SourceError) as caught:
+        await bench.render_files({"shared.yaml": None})
+    assert f"{caught.value} {caught.value.file}".encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: x\n", "stringData must be a mapping"),
+        ("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: [x]\n", "data must be a mapping"),
+        ("apiVersion: x/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\nspec: oops\n", "spec must be"),
+        ("apiVersion: x/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\nspec: {names: x}\n", "spec.names"),
+    ],
+)
+async def test_what_must_be_a_mapping_is_named_with_its_file(bench: Bench, text: str, words: str) -> None:
+    with pytest.raises(SourceError, match=words) as caught:
+        await bench.render_files({"app/a.yaml": text})
+    assert caught.value.file == "app/a.yaml"
+
+
+async def test_a_work_folder_that_is_lost_may_come_back(bench: Bench, tmp_path: Path) -> None:
+    bench.upstream.commit(chart())
+    await bench.render()
+    moved = (tmp_path / "render").rename(tmp_path / "away")
+    with pytest.raises(SourceError, match="No such file") as caught:
+        await bench.render(fresh=True)
+    assert caught.value.transient
+    moved.rename(tmp_path / "render")
+    assert (await bench.render(fresh=True)).manifests
+
+
+@pytest.mark.parametrize(("script", "transient"), [("exec /bin/sleep 30", True), ("while :; do :; done", False)])
+async def test_a_rendering_that_never_had_a_processor_is_tried_again(
+    tmp_path: Path, script: str, transient: bool
+) -> None:
+    command = HelmCommand(tmp_path, HelmLimits(timeout_s=1.5))
+    command._executable = "/bin/sh"
+    with pytest.raises(SourceError, match=r"longer than 1.5 s") as caught:
+        await command.execute(["-c", script], cwd=tmp_path)
+    assert caught.value.transient is transient
+
+
+async def test_a_value_that_a_secret_holds_is_not_quoted_when_the_next_rendering_fails(bench: Bench) -> None:
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {x: {{ .Values.foo | quote }}}\n"
+    spec = {"helm": {"parameters": [{"name": "foo", "value": "hunter2-and-more"}]}}
+    await bench.render_files(chart(template=secret), spec)
+    broken = secret + "{{ fail (printf `no: %s` .Values.foo) }}"
+    for _ in range(2):
+        with pytest.raises(SourceError, match=r"no: \*\*\*") as caught:
+            await bench.render_files(chart(template=broken), spec)
+        assert "hunter2" not in f"{caught.value} {caught.value.message} {caught.value!r}"

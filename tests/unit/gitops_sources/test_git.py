@@ -254,6 +254,27 @@ async def test_a_damaged_mirror_gets_well(
     await again.close()
 
 
+async def test_a_remote_out_of_reach_costs_no_mirror(source: GitSource, upstream: Upstream, server: GitServer) -> None:
+    commit = upstream.commit({"a": "1", "d/b": "1"})
+    repository = Repository(f"{server.url}/platform.git")
+    await source.fetch(repository)
+    mirror = source._mirror(repository)
+    # Not even a look: with a branch of nothing a look would throw the mirror away.
+    (mirror.path / "refs/heads/gone").write_text("1" * 40 + "\n")
+    server.stop()
+    with pytest.raises(SourceError, match="Failed to connect"):
+        await source.fetch(repository)
+    assert (mirror.path / "refs/heads/gone").exists()
+    assert await source.resolve(repository, "main") == commit
+
+
+async def test_a_check_that_takes_too_long_proves_no_damage(source: GitSource, repository: Repository) -> None:
+    mirror = source._mirror(repository)
+    await mirror._prepare()
+    mirror._clone_s = 0.0
+    assert not await mirror._is_damaged()
+
+
 async def test_a_fetch_killed_in_the_middle_is_taken_up(tmp_path: Path, upstream: Upstream, server: GitServer) -> None:
     commit = upstream.commit({f"f{n}": os.urandom(20_000) for n in range(50)})
     repository = Repository(f"{server.url}/platform.git")
