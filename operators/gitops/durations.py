@@ -15,7 +15,14 @@ def parse(text: str, default: timedelta) -> timedelta:
     text = text.strip()
     if not text:
         return default
-    if text.isdigit():
+    try:
+        return _read(text)
+    except OverflowError:
+        raise ValueError(f"{text[:40]!r} is a longer time than there is") from None
+
+
+def _read(text: str) -> timedelta:
+    if text.isdecimal():
         return timedelta(seconds=int(text))
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration: write seconds or a form such as 30s or 1m30s")

@@ -204,3 +204,9 @@ def test_client_side_fields_are_joined_into_ours() -> None:
     assert operations[1]["value"] == [entries[2], {**entries[1], "fieldsV1": {"f:data": {"f:new": {}, "f:old": {}}}}]
     present["metadata"]["managedFields"] = entries[1:]
     assert patch(present, "kubectl-client-side-apply", "argocd-controller") is None
+
+
+@pytest.mark.parametrize("text", ["99999999999999999999", "9" * 5000, "9" * 400 + "h", "9" * 20 + "h", "²"])
+def test_a_duration_longer_than_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"longer time|not a duration|Exceeds the limit"):
+        durations.parse(text, timedelta())
