@@ -44,7 +44,11 @@ class GitSource:
 
     async def fetch(self, repository: Repository) -> None:
         """Bring the mirror up to date with its remote; bounded in time. Concurrent calls share a fetch."""
-        await self._mirror(repository).fetch(remote_of(repository, self._private, allow_file=self._allow_file))
+        mirror = self._mirror(repository)
+        try:
+            await mirror.fetch(remote_of(repository, self._private, allow_file=self._allow_file))
+        except OSError as error:
+            raise SourceError(f"the mirror cannot be written: {error.strerror}", transient=True) from error
 
     async def resolve(self, repository: Repository, target_revision: str) -> str:
         """Commit id (40 hex) of HEAD, a branch, a tag or a commit id (from 7 hex on), from the mirror.

@@ -321,3 +321,13 @@ def test_urls_are_shown_without_credentials() -> None:
     assert scrub_url("fatal: https://u:p@h/x and https://tok@h/y git@h:z") == (
         "fatal: https://***@h/x and https://***@h/y git@h:z"
     )
+
+
+async def test_a_cache_folder_that_is_lost_is_an_error_that_may_pass(
+    source: GitSource, upstream: Upstream, repository: Repository
+) -> None:
+    upstream.commit({"a": "1"})
+    source._private.rmdir()
+    with pytest.raises(SourceError, match="cannot be written: No such file") as caught:
+        await source.fetch(repository)
+    assert caught.value.transient
