@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from .errors import SourceError
-from .mirror import COMMIT, REF_NAME, Mirror, remote_of
+from .mirror import Mirror, remote_of
 from .objects import Damaged
 from .repository import Repository, canonical_url
 from .snapshot import Snapshot
@@ -44,7 +44,11 @@ class GitSource:
 
     async def fetch(self, repository: Repository) -> None:
         """Bring the mirror up to date with its remote; bounded in time. Concurrent calls share a fetch."""
-        await self._mirror(repository).fetch(remote_of(repository, self._private, allow_file=self._allow_file))
+        mirror = self._mirror(repository)
+        try:
+            await mirror.fetch(remote_of(repository, self._private, allow_file=self._allow_file))
+        except OSError as error:
+            raise SourceError(f"the mirror cannot be written: {error.strerror}", transient=True) from error
 
     async def resolve(self, repository: Repository, target_revision: str) -> str:
         """Commit id (40 hex) of HEAD, a branch, a tag or a commit id (from 7 hex on), from the mirror.
@@ -52,36 +56,6 @@ class GitSource:
         The network is used only where there is no mirror yet.
         """
         return await self._read(repository, lambda mirror: mirror.resolve(target_revision))
-
-    async def has(self, repository: Repository, revision: str) -> bool:
-        """Whether the mirror has a commit already, so that no fetch is needed for it."""
-        mirror = self._mirror(repository)
-        return mirror.exists and await self._read(repository, lambda mirror: mirror.has(revision))
-
-    async def remote_head(self, repository: Repository, target_revision: str) -> str:
-        """Commit id that HEAD, a branch or a tag has on the remote now (git ls-remote); a commit id is itself."""
-        target = target_revision or "HEAD"
-        if COMMIT.fullmatch(target) and len(target) == 40:
-            return target
-        if target == "HEAD" or target.startswith("refs/"):
-            patterns = [target]
-        else:
-            patterns = [f"refs/heads/{target}", f"refs/tags/{target}^{{}}", f"refs/tags/{target}"]
-        if not REF_NAME.fullmatch(target):
-            raise SourceError(
-                f"targetRevision {target!r} is not a branch, a tag or a commit", condition="InvalidSpecError"
-            )
-        remote = remote_of(repository, self._private, allow_file=self._allow_file)
-        listed = await remote.git(
-            "ls-remote", "--quiet", "--", remote.repository.url, *patterns, cwd=self._private, timeout_s=self._fetch_s
-        )
-        commits = {ref: commit for commit, _, ref in (line.partition("\t") for line in listed.splitlines())}
-        for pattern in patterns:
-            if pattern in commits:
-                return commits[pattern]
-        if COMMIT.fullmatch(target):
-            return await self.resolve(repository, target)
-        raise SourceError(f"targetRevision {target!r}: no such branch or tag on the remote")
 
     async def content_key(self, repository: Repository, revision: str, paths: Sequence[str]) -> str:
         """Equal keys mean equal content of all `paths` (files or directories; "" is everything); no network.

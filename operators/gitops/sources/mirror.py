@@ -159,10 +159,6 @@ class Mirror:
             raise SourceError(f"commit {revision} is not in the repository", transient=True)
         return Snapshot(self._objects, revision, Entry(0o040000, found[0]))
 
-    async def has(self, revision: str) -> bool:
-        """Whether a commit is in the mirror."""
-        return (await self._objects.resolve([f"{revision}^{{commit}}"]))[0] is not None
-
     @property
     def exists(self) -> bool:
         """Whether it has been fetched at least once."""

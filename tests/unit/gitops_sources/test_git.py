@@ -29,10 +29,6 @@ async def test_names_resolve_to_commits(source: GitSource, upstream: Upstream, r
     names = {"HEAD": second, "": second, "main": second, "feature/x": second, "light": first, "v1.0.0": first}
     for name, commit in {**names, "refs/tags/v1.0.0": first, first: first, first[:7]: first}.items():
         assert await source.resolve(repository, name) == commit, name
-    for name, commit in {**names, first: first}.items():
-        assert await source.remote_head(repository, name) == commit, name
-    assert await source.has(repository, first)
-    assert not await source.has(repository, "1" * 40)
 
 
 @pytest.mark.parametrize(
@@ -120,16 +116,16 @@ async def test_credentials_are_sent_and_never_shown(
         # Sent with the first request: no round trip that is answered with 401.
         assert len([r for r in guarded.requests if r.startswith("GET")]) == 1
         in_url = Repository(url.replace("http://", "http://amx:s3cr3t-pass@"))
-        assert await source.remote_head(in_url, "main") == commit
+        await source.fetch(in_url)
         for bad in (
             Repository(url, username="amx", password="wr0ng-pass"),
             Repository(url.replace("//", "//x:wr0ng-pass@")),
         ):
             with pytest.raises(SourceError, match=r"access denied|asks for credentials") as caught:
-                await source.remote_head(bad, "main")
+                await source.fetch(bad)
             assert "wr0ng-pass" not in str(caught.value) + repr(bad)
         with pytest.raises(SourceError, match="asks for credentials") as caught:
-            await source.remote_head(Repository(url), "main")
+            await source.fetch(Repository(url))
         assert "s3cr3t-pass" not in repr(good)
         assert not [p for p in (tmp_path / "mirrors").rglob("*") if p.is_file() and b"s3cr3t" in p.read_bytes()]
     finally:
@@ -325,3 +321,13 @@ def test_urls_are_shown_without_credentials() -> None:
     assert scrub_url("fatal: https://u:p@h/x and https://tok@h/y git@h:z") == (
         "fatal: https://***@h/x and https://***@h/y git@h:z"
     )
+
+
+async def test_a_cache_folder_that_is_lost_is_an_error_that_may_pass(
+    source: GitSource, upstream: Upstream, repository: Repository
+) -> None:
+    upstream.commit({"a": "1"})
+    source._private.rmdir()
+    with pytest.raises(SourceError, match="cannot be written: No such file") as caught:
+        await source.fetch(repository)
+    assert caught.value.transient
