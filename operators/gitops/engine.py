@@ -20,7 +20,7 @@ from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.logging import get_logger
 from operators.kit.queue import WorkQueue
 
-from . import conditions, execute, stages
+from . import conditions, execute, stages, touching
 from .kill import KillSwitch
 from .live import Live
 from .models import GROUP, KIND, REFRESH, VERSION, Application, ApplicationSource, ApplicationStatus, parse
@@ -120,7 +120,7 @@ class Engine:
             log.warning("repository out of reach", repository=url_key(repo_url), reason=str(error))
             self._look_soon(sources, _EVENT)
             return
-        touched = dict(await asyncio.gather(*(self._is_touched(name, source) for name, source in sources.items())))
+        touched = await touching.revisions(self._services.origin, sources, {name: self._memo(name) for name in sources})
         names = sorted(name for name, revision in touched.items() if revision)
         if announced and self._services.receipts is not None:
             own = [name for name in names if touched[name] == announced]
@@ -279,22 +279,6 @@ class Engine:
             receipts.note(app.name, revision, stage)
 
     # -- pushes ----------------------------------------------------------------------------------------------------
-
-    async def _is_touched(self, name: str, source: ApplicationSource) -> tuple[str, str]:
-        """Return the Application with the commit it has to go to; '' where its files are as they were."""
-        memo, origin = self._memo(name), self._services.origin
-        built = memo.built
-        try:
-            revision = await origin.resolve(source.repo_url, source.target_revision)
-            if built is None or revision == (memo.failed_at or built.target.revision):
-                return name, "" if built else revision
-            known = built.content_key
-            if memo.failed_at:  # then a commit that goes back to what was built last mends it
-                known = await origin.content_key(source.repo_url, memo.failed_at, built.paths)
-            same = await origin.content_key(source.repo_url, revision, built.paths) == known
-        except SourceError:
-            return name, "unknown"
-        return name, "" if same else revision
 
     async def _would_touch(self, name: str, source: ApplicationSource, commit: str, ref: str) -> bool:
         """Whether a commit that the mirror is past already has other content than what an Application was built of."""

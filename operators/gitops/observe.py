@@ -86,8 +86,8 @@ class Observer:
         try:
             return await self._observe(app, memo)
         except Exception as error:  # noqa: BLE001 - whatever a repository can bring about has to be told
-            condition = "ComparisonError" if app.deleted_at is None else "DeletionError"
-            return self._seen(app, memo, troubles=(mishaps.trouble(condition, error),), complete=False)
+            trouble = mishaps.trouble("ComparisonError" if app.deleted_at is None else "DeletionError", error)
+            return self._seen(app, memo, troubles=(trouble,), complete=False)
 
     async def _observe(self, app: Application, memo: Memo) -> Seen:
         if app.deleted_at is not None:

@@ -48,6 +48,9 @@ class Origin(Protocol):
     async def content_key(self, repo_url: str, revision: str, paths: Sequence[str]) -> str:
         """Equal keys mean equal content of the paths."""
 
+    async def content_keys(self, repo_url: str, revision: str, groups: Sequence[Sequence[str]]) -> Sequence[str]:
+        """Return the content key of each list of paths; all of them cost about as much as one."""
+
 
 class GitOrigin:
     """The Origin over Git mirrors and the renderer."""
@@ -100,6 +103,10 @@ class GitOrigin:
     async def content_key(self, repo_url: str, revision: str, paths: Sequence[str]) -> str:
         """As in Origin."""
         return await self._git.content_key(await self._repository(repo_url), revision, paths)
+
+    async def content_keys(self, repo_url: str, revision: str, groups: Sequence[Sequence[str]]) -> Sequence[str]:
+        """As in Origin."""
+        return await self._git.content_keys(await self._repository(repo_url), revision, groups)
 
     async def _repository(self, url: str) -> Repository:
         """Join a URL with its credentials; they are read again now and then, so that a changed Secret counts."""

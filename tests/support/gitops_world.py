@@ -82,6 +82,9 @@ class Repository:
         self.broken: SourceError | None = None
         self.unrenderable: SourceError | None = None
         self.renders = 0
+        self.asked = 0
+        """How often it was asked for content keys of many."""
+        self.resolved = 0
         self.fresh: list[bool] = []
         """Of each request to render, whether it was to forget what is known."""
 
@@ -105,6 +108,7 @@ class Repository:
             raise self.broken
 
     async def resolve(self, repo_url: str, target_revision: str, *, allow_stale: bool = False) -> str:
+        self.resolved += 1
         if self.broken and not allow_stale:
             raise self.broken
         if len(target_revision) == 40:
@@ -118,6 +122,10 @@ class Repository:
         self.renders += 1
         manifests = self._commit(revision).get(source.path, [])
         return Rendered(tuple(manifests), "Directory", (source.path,), False, 0.0)
+
+    async def content_keys(self, repo_url: str, revision: str, groups: Sequence[Sequence[str]]) -> list[str]:
+        self.asked += 1
+        return [await self.content_key(repo_url, revision, paths) for paths in groups]
 
     async def content_key(self, repo_url: str, revision: str, paths: Sequence[str]) -> str:
         text = json.dumps([self._commit(revision).get(path) for path in paths], sort_keys=True)

@@ -135,7 +135,7 @@ async def test_a_failure_nobody_foresaw_is_told_by_its_type_and_place(world: Wor
     async def render(*_: Any) -> Any:
         raise ZeroDivisionError("hunter22")
 
-    world.git.render = render  # type: ignore[method-assign]
+    world.git.render = render  # type: ignore[assignment,method-assign]
     await world.create(application(automated=HEAL))
     assert "ZeroDivisionError at " in world.conditions()["ComparisonError"]
     assert "hunter22" not in str(world.status())
@@ -159,3 +159,18 @@ async def test_objects_known_in_a_version_that_is_served_no_more_are_still_watch
     await world.api.patch(APP, {"status": {"resources": resources}})
     await world.settle()
     assert not world.has("Deployment", "d", group="apps")
+
+
+async def test_a_push_asks_git_once_for_all_applications(world: World) -> None:
+    names = [f"app{number}" for number in range(12)]
+    world.git.commit(**{name: [config(name)] for name in names})
+    for name in names:
+        await world.create(application(name, automated=HEAL))
+    world.git.commit(app3=[config("app3", "2")])
+    world.git.asked = world.git.resolved = 0
+    await world.engine.examine(REPO)
+    assert (world.git.asked, world.git.resolved) == (1, 1)
+    await world.settle()
+    found = world.api.find(Ref("", "ConfigMap", "shop", "app3"))
+    assert found is not None
+    assert found["data"] == {"value": "2"}
