@@ -25,7 +25,7 @@ from .kill import KillSwitch
 from .live import Live
 from .models import GROUP, KIND, REFRESH, VERSION, Application, ApplicationSource, ApplicationStatus, parse
 from .observe import Deps, Memo, Observer
-from .origin import Origin
+from .origin import NotFetchedYet, Origin
 from .plan import Plan, plan
 from .receipts import Receipts
 from .scrub import secret_values
@@ -40,6 +40,8 @@ _TOUCHED, _EVENT, _UNTOUCHED = 0, 5, 20
 _UNTOUCHED_AFTER_S = 20.0
 _RESYNC_S = 900.0
 _TROUBLED_S = 20.0
+_PATIENCE_S = 1.0
+"""For so long a look waits for a fetch that was asked for by annotation; then the end of the fetch wakes it."""
 _DUE_S = 30.0
 """For so long at most others wait with pruning for an Application to render what was pushed."""
 log = get_logger("gitops")
@@ -66,6 +68,7 @@ class Engine:
         self._memos: dict[str, Memo] = {}
         self._expected: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        services.origin.on_fetched(lambda url: self._look_soon(self._sources(url), _EVENT))
         self.live = Live(services.api, self._object_changed)
         deps = Deps(
             services.api, self.live, services.origin, settings.rules, self._applications.__contains__, self._memos
@@ -198,8 +201,12 @@ class Engine:
     async def _round(self, app: Application, manifest: Manifest) -> float | None:
         """Observe, plan and execute once; return the seconds until the next look, None for another round at once."""
         memo = self._memo(app.name)
-        await self._refresh(app)
-        seen = await self._observer.observe(app, memo)
+        if not await self._refresh(app):
+            return _TROUBLED_S
+        try:
+            seen = await self._observer.observe(app, memo)
+        except NotFetchedYet:
+            return _TROUBLED_S  # the end of the fetch wakes it; a worker that waited would keep others from theirs
         now = self._services.now()
         decided = plan(app, seen, now)
         self._tell(app, seen, decided, now)
@@ -223,21 +230,35 @@ class Engine:
             raise Retry("the status could not be published", after_s=1.0)
         return next_look if _is_settled(decided, done) and not _was_changed(manifest, done.application) else None
 
-    async def _refresh(self, app: Application) -> None:
-        """Answer the refresh annotation: fetch; `hard` forgets what was rendered or failed, and asks discovery anew."""
+    async def _refresh(self, app: Application) -> bool:
+        """Answer the refresh annotation: fetch; `hard` forgets what was rendered or failed, and asks discovery anew.
+
+        Return whether the look can go on: no worker is held by a remote that does not answer.
+        """
         wish = app.annotation(REFRESH)
         if not wish or app.deleted_at is not None:
-            return
-        if wish == "hard":
-            memo = self._memo(app.name)
+            return True
+        memo = self._memo(app.name)
+        if wish == "hard" and memo.fetching is None:
             memo.built = memo.syncing = None
             memo.fresh = True
             memo.answers.clear()
             with suppress(ApiError):
                 await self._services.api.discover(fresh=True)
-        if app.spec.source is not None and app.spec.source.repo_url:
-            with suppress(SourceError):
-                await self._services.origin.refresh(app.spec.source.repo_url)
+        if app.spec.source is None or not app.spec.source.repo_url:
+            return True
+        if memo.fetching is None:
+            memo.fetching = self._spawn(self._fetch(app.name, app.spec.source.repo_url), "refresh")
+        await asyncio.wait({memo.fetching}, timeout=_PATIENCE_S)
+        if not memo.fetching.done():
+            return False
+        memo.fetching = None
+        return True
+
+    async def _fetch(self, name: str, repo_url: str) -> None:
+        with suppress(SourceError):
+            await self._services.origin.refresh(repo_url)
+        self._look_soon([name] if name in self._applications else (), _EVENT)
 
     async def _refuse(self, manifest: Manifest, error: Invalid) -> bool:
         """Tell that an Application cannot be read at all; return whether it was changed meanwhile. Touches nothing."""
@@ -319,10 +340,11 @@ class Engine:
     def _memo(self, name: str) -> Memo:
         return self._memos.setdefault(name, Memo())
 
-    def _spawn(self, work: object, name: str) -> None:
+    def _spawn(self, work: object, name: str) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _next_look(seen: Seen, decided: Plan, fair_chance: timedelta | None) -> float:

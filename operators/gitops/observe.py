@@ -21,7 +21,7 @@ from . import desired, diff, ignore, mishaps, refusals, sync, tracking
 from .live import Live
 from .models import Application, ApplicationSource, IgnoreDifference, OperationState
 from .options import Options
-from .origin import Capabilities, Origin
+from .origin import Capabilities, NotFetchedYet, Origin
 from .scrub import scrub, secret_values
 from .seen import Compared, Outcome, Rules, Seen, Target, Trouble
 from .sources import SourceError
@@ -57,6 +57,8 @@ class Memo:
     """Of dry-runs: the differing fields, by the states compared."""
     due_until: float = 0.0
     """While the loop's clock is before this, a commit that touches it has come and is not rendered yet."""
+    fetching: asyncio.Task[None] | None = None
+    """The fetch that the refresh annotation asks for."""
     same: dict[tuple[str, str], bool] = field(default_factory=dict)
     """Whether two commits have the same content."""
 
@@ -82,9 +84,11 @@ class Observer:
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def observe(self, app: Application, memo: Memo) -> Seen:
-        """Return everything known about an Application; never raises for what is wrong with it or around it."""
+        """Return everything known about an Application; raises NotFetchedYet, but nothing for what is wrong with it."""
         try:
             return await self._observe(app, memo)
+        except NotFetchedYet:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a repository can bring about has to be told
             trouble = mishaps.trouble("ComparisonError" if app.deleted_at is None else "DeletionError", error)
             return self._seen(app, memo, troubles=(trouble,), complete=False)
@@ -172,6 +176,8 @@ class Observer:
             memo.built = await self._built(app, source, revision, discovery, memo.built, fresh=fresh)
             memo.failed_at = ""
             return await self._with_equals(app, memo, memo.built), []
+        except NotFetchedYet:
+            raise
         except SourceError as error:
             memo.failed_at = memo.failed_at if error.transient else revision
             return None, [Trouble(error.condition, str(error), error.file, error.line)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -102,6 +102,9 @@ class Repository:
         if int(revision, 16) >= len(self.commits):
             raise SourceError(f"there is no commit {revision}")
         return self.commits[int(revision, 16)]
+
+    def on_fetched(self, tell: Callable[[str], None]) -> None:
+        self.tell = tell
 
     async def refresh(self, repo_url: str) -> None:
         if self.broken:
