@@ -20,20 +20,21 @@ from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.logging import get_logger
 from operators.kit.queue import WorkQueue
 
-from . import conditions, execute, stages, touching
+from . import conditions, execute, stages, touching, tracking
 from .kill import KillSwitch
 from .live import Live
 from .models import GROUP, KIND, REFRESH, VERSION, Application, ApplicationSource, ApplicationStatus, parse
 from .observe import Deps, Memo, Observer
 from .origin import NotFetchedYet, Origin
 from .plan import Plan, plan
-from .receipts import Receipts
+from .receipts import Receipts, Removed
 from .scrub import secret_values
 from .seen import Seen
 from .settings import Settings
 from .sources import SourceError
 from .statuspatch import merge_patch
 from .webhook import Push, url_key
+from .wishes import asks, is_newer, was_changed
 
 _ROUNDS = 25
 _TOUCHED, _EVENT, _UNTOUCHED = 0, 5, 20
@@ -67,6 +68,8 @@ class Engine:
         self._applications: dict[str, Manifest] = {}
         self._memos: dict[str, Memo] = {}
         self._expected: dict[str, str] = {}
+        self._held: dict[str, set[str]] = {}
+        """By Application, those of its children whose failure is not told before it was applied."""
         self._tasks: set[asyncio.Task[None]] = set()
         services.origin.on_fetched(lambda url: self._look_soon(self._sources(url), _EVENT))
         self.live = Live(services.api, self._object_changed)
@@ -82,10 +85,10 @@ class Engine:
         """An Application was seen (again)."""
         name = manifest["metadata"]["name"]
         known = self._applications.get(name)
-        if known is not None and not _is_newer(manifest, known):
+        if known is not None and not is_newer(manifest, known):
             return
         self._applications[name] = manifest
-        if known is None or _asks(manifest) != _asks(known):
+        if known is None or asks(manifest) != asks(known):
             self.queue.add(name, priority=_EVENT)
 
     def application_gone(self, name: str) -> None:
@@ -94,6 +97,8 @@ class Engine:
         self._memos.pop(name, None)
         self._expected.pop(name, None)
         self.queue.forget(name)
+        if self._services.receipts is not None:
+            self._services.receipts.gone(name)
 
     def pushed(self, key: str, ref: str, _before: str, after: str) -> None:
         """Somebody pushed to a repository (`key` is its `webhook.url_key`): look at it now. Does not block."""
@@ -223,12 +228,13 @@ class Engine:
         if done.published:
             memo.outcomes.clear()
         memo.outcomes.update(done.outcomes)
+        self._tell_removed(seen, decided, done)
         if done.changed:
             memo.applied_at = self._services.now()
         if not done.published:
             await self._reread(manifest)
             raise Retry("the status could not be published", after_s=1.0)
-        return next_look if _is_settled(decided, done) and not _was_changed(manifest, done.application) else None
+        return next_look if _is_settled(decided, done) and not was_changed(manifest, done.application) else None
 
     async def _refresh(self, app: Application) -> bool:
         """Answer the refresh annotation: fetch; `hard` forgets what was rendered or failed, and asks discovery anew.
@@ -273,7 +279,7 @@ class Engine:
             return False
         written = await self._services.api.patch(Ref.of(manifest), {"status": patch})
         self._take(written)
-        return _asks(written) != _asks(manifest)
+        return asks(written) != asks(manifest)
 
     async def _reread(self, manifest: Manifest) -> None:
         with suppress(ApiError, Conflict):
@@ -287,7 +293,7 @@ class Engine:
         """Take in what an own write has returned, unless something newer was told meanwhile."""
         name = written["metadata"]["name"]
         known = self._applications.get(name)
-        if known is not None and _is_newer(written, known):
+        if known is not None and is_newer(written, known):
             self._applications[name] = written
 
     def _tell(self, app: Application, seen: Seen, decided: Plan, now: datetime) -> None:
@@ -296,8 +302,22 @@ class Engine:
             return
         revision, told = stages.stages(app, seen, decided, now)
         revision = revision or self._expected.get(app.name, "")
+        parent = tracking.owner_of(self._applications.get(app.name) or {"metadata": {}})
+        if parent in self._applications and receipts.is_being_applied(parent, revision):
+            self._held.setdefault(parent, set()).add(app.name)
+            told = stages.held_back(told, parent)
         for stage in told if revision else ():
             receipts.note(app.name, revision, stage)
+        if not receipts.is_being_applied(app.name, revision):
+            self._look_soon(self._held.pop(app.name, ()), _TOUCHED)
+
+    def _tell_removed(self, seen: Seen, decided: Plan, done: execute.Done) -> None:
+        receipts = self._services.receipts
+        revision = seen.target.revision if seen.target is not None else ""
+        for ref in stages.removed_applications(decided):
+            outcome = done.outcomes.get(ref)
+            if receipts is not None and revision and outcome is not None and outcome.code == "Pruned":
+                receipts.note(ref.name, revision, Removed())
 
     # -- pushes ----------------------------------------------------------------------------------------------------
 
@@ -358,45 +378,6 @@ def _is_settled(decided: Plan, done: execute.Done) -> bool:
     """Whether another round would only find what this one left: it wrote nothing but a report."""
     return not done.changed and all(
         type(action).__name__ in ("PatchStatus", "RemoveAnnotation") for action in decided.actions
-    )
-
-
-def _was_changed(before: Manifest, written: Manifest | None) -> bool:
-    """Whether the answer to an own write shows a wish that was not there when the look began.
-
-    Its event comes too late to tell: it equals what the answer has already made known.
-    """
-    if written is None:
-        return False
-    asked, asks = _asks(_answered(before, written)), _asks(written)
-    return asked[:-1] != asks[:-1] or (asks[-1] is True and asked[-1] is False)
-
-
-def _answered(before: Manifest, written: Manifest) -> Manifest:
-    """Return an Application without the wishes that are gone from it: a write of the engine has taken them away."""
-    annotations, left = before["metadata"].get("annotations"), written["metadata"].get("annotations")
-    if REFRESH in (annotations or {}) and REFRESH not in (left or {}):
-        annotations = {name: value for name, value in annotations.items() if name != REFRESH} or left
-    operation = before.get("operation") if "operation" in written else None
-    return {**before, "metadata": {**before["metadata"], "annotations": annotations}, "operation": operation}
-
-
-def _is_newer(manifest: Manifest, known: Manifest) -> bool:
-    one, other = manifest["metadata"], known["metadata"]
-    return one.get("uid") != other.get("uid") or int(one["resourceVersion"]) > int(other["resourceVersion"])
-
-
-def _asks(manifest: Manifest) -> tuple[object, ...]:
-    """Return the part of an Application in which people ask for something: all but what the engine reports."""
-    metadata = manifest["metadata"]
-    phase = ((manifest.get("status") or {}).get("operationState") or {}).get("phase")
-    return (
-        manifest.get("spec"),
-        manifest.get("operation"),
-        metadata.get("annotations"),
-        metadata.get("finalizers"),
-        metadata.get("deletionTimestamp"),
-        phase == "Terminating",
     )
 
 

@@ -24,6 +24,7 @@ from .receipts_model import (
     Healthy,
     Progressing,
     Receipt,
+    Removed,
     Rendered,
     Stage,
     Superseded,
@@ -39,6 +40,7 @@ __all__ = [
     "Progressing",
     "Receipt",
     "Receipts",
+    "Removed",
     "Rendered",
     "Said",
     "Stage",
@@ -136,12 +138,14 @@ class Receipts:
 
         Not every note belongs to a push: what self-heal does at a revision that is long healthy changes no receipt.
         A note of an application the push was not expected to touch (a new one, from an app-of-apps) joins it
-        when it says something: a change or a failure.
+        when it says something: a change, a failure or its end.
         """
         receipt = self._home(application, revision)
         entry = receipt.entries.get(application)
         if entry is None:
-            worth_saying = isinstance(stage, Failed) or (isinstance(stage, Rendered) and stage.changed > 0)
+            worth_saying = isinstance(stage, Failed | Removed) or (
+                isinstance(stage, Rendered) and stage.changed + stage.removed > 0
+            )
             if receipt.expected and not worth_saying:
                 return
             entry = Entry(application)
@@ -150,6 +154,19 @@ class Receipts:
         if after != entry or application not in receipt.entries:
             self._supersede(application, receipt.revision)
             self._put(replace(receipt, entries={**receipt.entries, application: after}))
+
+    def gone(self, application: str) -> None:
+        """An application does not exist any more: nothing of it is waited for."""
+        for receipt in list(self._receipts.values()):
+            entry = receipt.entries.get(application)
+            if entry is not None and not entry.done:
+                self._put(replace(receipt, entries={**receipt.entries, application: entry.after(Removed(), 0.0)}))
+
+    def is_being_applied(self, application: str, revision: str) -> bool:
+        """Whether a push has still to be applied to an application it touches."""
+        receipt = self._receipts.get(revision)
+        entry = receipt.entries.get(application) if receipt is not None else None
+        return entry is not None and not entry.done and entry.applied_s is None
 
     def get(self, revision: str) -> Receipt | None:
         """The receipt of a revision (or of a unique beginning of at least 7 digits of it), or None."""

@@ -19,10 +19,11 @@ MESSAGE_LIMIT = 2000
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The manifests stand: how many objects, and how many of them this push changes."""
+    """The manifests stand: how many objects, how many of them this push changes, and how many others it prunes."""
 
     objects: int
     changed: int
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,12 @@ class Superseded:
     by: str
 
 
-Stage = Rendered | Applied | Healthy | Progressing | Failed | Superseded
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The application itself is gone, pruned by the one it belonged to or deleted by a person. The last stage."""
+
+
+Stage = Rendered | Applied | Healthy | Progressing | Failed | Superseded | Removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class Entry:
     waiting: str = ""
     failed: Failed | None = None
     superseded_by: str = ""
+    removed: bool = False
 
     @property
     def done(self) -> bool:
@@ -85,13 +92,14 @@ class Entry:
     @property
     def settled(self) -> bool:
         """Whether nothing that follows can change it."""
-        return self.healthy_s is not None or bool(self.superseded_by)
+        return self.healthy_s is not None or bool(self.superseded_by) or self.removed
 
     @property
     def state(self) -> str:
         """The newest stage as one word."""
         words = (
             ("Superseded", self.superseded_by),
+            ("Removed", self.removed),
             ("Healthy", self.healthy_s is not None),
             ("Failed", self.failed),
             ("Applied", self.applied_s is not None),
@@ -114,19 +122,23 @@ class Entry:
 
 def _reached(stage: Stage, elapsed_s: float) -> dict[str, Any]:
     """The fields of an Entry that a stage sets."""
+    found: dict[str, Any]
     match stage:
         case Rendered():
-            return {"rendered": stage, "applied_s": None, "failed": None}
+            found = {"rendered": stage, "applied_s": None, "failed": None}
         case Applied(seconds):
-            return {"applied_s": _or(seconds, elapsed_s), "failed": None}
+            found = {"applied_s": _or(seconds, elapsed_s), "failed": None}
         case Healthy(seconds):
-            return {"healthy_s": _or(seconds, elapsed_s), "failed": None}
+            found = {"healthy_s": _or(seconds, elapsed_s), "failed": None}
         case Failed(message, file, line):
-            return {"failed": Failed(clean(message), _one_line(file), line)}
+            found = {"failed": Failed(clean(message), _one_line(file), line)}
         case Superseded(by):
-            return {"superseded_by": by, "failed": None}
+            found = {"superseded_by": by, "failed": None}
+        case Removed():
+            found = {"removed": True, "failed": None}
         case Progressing(message):
-            return {"waiting": _one_line(message)}
+            found = {"waiting": _one_line(message)}
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +203,15 @@ def entry_lines(entry: Entry) -> list[str]:
     if entry.rendered:
         count = entry.rendered.objects
         steps += [f"rendered {count} object{'' if count == 1 else 's'}", f"{entry.rendered.changed} changed"]
+        steps += [f"{entry.rendered.removed} removed"] if entry.rendered.removed else []
     if entry.applied_s is not None:
         steps.append(f"applied {entry.applied_s:.1f} s")
     if entry.healthy_s is not None:
         steps.append(f"healthy {entry.healthy_s:.1f} s")
     if entry.superseded_by:
         steps.append(f"superseded by {entry.superseded_by[:12]}")
+    if entry.removed:
+        steps.append("removed")
     if entry.waiting:
         steps.append(entry.waiting)
     more: list[str] = []
@@ -257,6 +272,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "waiting": entry.waiting,
         "failed": asdict(entry.failed) if entry.failed else None,
         "supersededBy": entry.superseded_by,
+        "removed": entry.removed,
     }
 
 
@@ -269,4 +285,5 @@ def _entry_from(item: Mapping[str, Any]) -> Entry:
         waiting=str(item.get("waiting", "")),
         failed=Failed(**item["failed"]) if item.get("failed") else None,
         superseded_by=str(item.get("supersededBy", "")),
+        removed=bool(item.get("removed")),
     )

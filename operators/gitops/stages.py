@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from operators.kit.kube import Ref
+
 from . import health
-from .actions import StartOperation
-from .models import Application
+from .actions import PruneObject, StartOperation
+from .comparison import extra_objects
+from .models import GROUP, KIND, Application
 from .plan import Plan
 from .receipts_model import Applied, Failed, Healthy, Progressing, Rendered, Stage
 from .seen import Seen
@@ -40,8 +43,28 @@ def stages(app: Application, seen: Seen, plan: Plan, now: datetime) -> tuple[str
     told: list[Stage] = []
     begins = any(isinstance(action, StartOperation) for action in plan.actions)
     if begins or not changed:
-        told.append(Rendered(len(seen.target.objects), changed))
+        told.append(Rendered(len(seen.target.objects), changed, _pruned(app, seen, plan) if begins else 0))
     return seen.target.revision, [*told, *_outcome(app, seen, plan, now)]
+
+
+def _pruned(app: Application, seen: Seen, plan: Plan) -> int:
+    """Return how many objects the sync that begins here takes away."""
+    state = plan.status.operation_state if plan.status is not None else None
+    prunes = state is not None and state.operation.sync is not None and state.operation.sync.prune
+    return len(extra_objects(app, seen.target, seen.tracked)) if prunes and seen.target is not None else 0
+
+
+def removed_applications(plan: Plan) -> list[Ref]:
+    """Return the Applications that a plan prunes."""
+    pruned = [action.ref for action in plan.actions if isinstance(action, PruneObject)]
+    return [ref for ref in pruned if (ref.group, ref.kind) == (GROUP, KIND)]
+
+
+def held_back(told: list[Stage], parent: str) -> list[Stage]:
+    """Return what is told of an Application while the one it belongs to may be about to remove it."""
+    return [
+        Progressing(f"waits for {parent}: {stage.message}") if isinstance(stage, Failed) else stage for stage in told
+    ]
 
 
 def _outcome(app: Application, seen: Seen, plan: Plan, now: datetime) -> list[Stage]:

@@ -88,9 +88,10 @@ class Repository:
         self.fresh: list[bool] = []
         """Of each request to render, whether it was to forget what is known."""
 
-    def commit(self, **folders: list[Manifest]) -> str:
-        """Commit folders on top of what is there; return the commit id."""
-        self.commits.append({**self.commits[-1], **folders})
+    def commit(self, **folders: list[Manifest] | None) -> str:
+        """Commit folders on top of what is there, None removes one; return the commit id."""
+        changed = {**self.commits[-1], **folders}
+        self.commits.append({name: found for name, found in changed.items() if found is not None})
         return self.head
 
     @property
@@ -123,7 +124,10 @@ class Repository:
         if self.unrenderable:
             raise self.unrenderable
         self.renders += 1
-        manifests = self._commit(revision).get(source.path, [])
+        found = self._commit(revision)
+        if source.path not in found and any(source.path in commit for commit in self.commits):
+            raise SourceError(f"{source.path}: no such directory")
+        manifests = found.get(source.path, [])
         return Rendered(tuple(manifests), "Directory", (source.path,), False, 0.0)
 
     async def content_keys(self, repo_url: str, revision: str, groups: Sequence[Sequence[str]]) -> list[str]:
@@ -187,7 +191,7 @@ class World:
             self.engine.queue.add(name)
         await self.settle()
 
-    async def push(self, **folders: list[Manifest]) -> str:
+    async def push(self, **folders: list[Manifest] | None) -> str:
         """Commit, announce, and let the engine work."""
         before, revision = self.git.head, self.git.commit(**folders)
         self.receipts.announced(REPO, before, revision)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+
+import pytest
 
 from operators.gitops.sources import SourceError
 from operators.kit.kube import Manifest, Ref
-from tests.support.gitops_world import REPO, World, application, config
+from tests.support.gitops_world import REPO, World, application, config, deployment
 
 HEAL = {"prune": True, "selfHeal": True}
 SCALER = Ref("autoscaling", "HorizontalPodAutoscaler", "shop", "web", "v2")
@@ -117,3 +120,59 @@ async def test_the_time_of_applying_stands_however_long_health_takes(world: Worl
         await world.later(seconds=2)
     await measure(world, "True")
     assert "applied 0.0 s · healthy 6.0 s" in world.told(revision)[0]
+
+
+ROOT = {"name": "in-cluster", "namespace": "argocd"}
+
+
+@pytest.mark.parametrize("finalizers", [[], ["resources-finalizer.argocd.argoproj.io"]])
+async def test_an_application_that_a_push_removes_is_told_as_removed_and_never_as_failed(
+    world: World, finalizers: list[str]
+) -> None:
+    child = application("web", automated=HEAL, finalizers=finalizers)
+    world.git.commit(root=[child, config("c", namespace="argocd")], web=[config("a")])
+    await world.create(application("root", automated=HEAL, destination=ROOT))
+    await world.look("root")
+    assert world.has("ConfigMap", "a")
+    said: list[str] = []
+    revision = f"{len(world.git.commits):040x}"
+    follower = asyncio.create_task(_follow(world, revision, said))
+    assert await world.push(root=[config("c", namespace="argocd")], web=None) == revision
+    await world.settle()
+    assert world.told(revision) == [
+        "root  rendered 1 object · 0 changed · 1 removed · applied 0.0 s · healthy 0.0 s",
+        "web  removed",
+    ]
+    await asyncio.wait_for(follower, 30)
+    assert not any("failed" in line for line in said), said
+    assert world.has("ConfigMap", "a") == (not finalizers)
+
+
+async def test_an_application_that_fails_although_its_parent_keeps_it_is_told_once_that_is_applied(
+    world: World,
+) -> None:
+    world.git.commit(root=[application("web", automated=HEAL)], web=[config("a")])
+    await world.create(application("root", automated=HEAL, destination=ROOT))
+    await world.look("root")
+    kept = application("web", automated=HEAL)
+    kept["metadata"]["labels"] = {"team": "shop"}
+    revision = await world.push(root=[kept], web=None)
+    assert world.is_told(revision)
+    assert any(line.startswith("web  failed web: no such directory") for line in world.told(revision))
+    assert any(line.startswith("root  rendered 1 object · 1 changed · applied") for line in world.told(revision))
+
+
+async def test_an_application_that_a_person_deletes_is_waited_for_no_more(world: World) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    revision = await world.push(web=[deployment("web")])
+    assert not world.is_told(revision)
+    await world.api.delete(Ref("argoproj.io", "Application", "argocd", "web", "v1alpha1"))
+    await world.settle()
+    assert world.is_told(revision)
+    assert world.told(revision)[0].endswith(" · removed")
+
+
+async def _follow(world: World, revision: str, said: list[str]) -> None:
+    async for one in world.receipts.follow(revision, 30):
+        said.extend(one.lines)
