@@ -23,8 +23,9 @@ from operators.kit.queue import WorkQueue
 from . import conditions, execute, stages, touching, tracking
 from .kill import KillSwitch
 from .live import Live
+from .memory import Deps, Memo
 from .models import GROUP, KIND, REFRESH, VERSION, Application, ApplicationSource, ApplicationStatus, parse
-from .observe import Deps, Memo, Observer
+from .observe import Observer
 from .origin import NotFetchedYet, Origin
 from .plan import Plan, plan
 from .receipts import Receipts, Removed

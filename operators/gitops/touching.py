@@ -10,8 +10,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from .memory import Built, Memo
 from .models import ApplicationSource
-from .observe import Built, Memo
 from .origin import Origin
 from .sources import SourceError
 
