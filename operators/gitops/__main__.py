@@ -99,6 +99,7 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(git.close)
         renderer = Renderer(git, settings.cache_dir / "render", limits=HelmLimits(timeout_s=settings.render_s))
         origin = GitOrigin(api, git, renderer, settings.namespace)
+        stack.push_async_callback(origin.close)
         engine = Engine(Services(api, origin, receipts, kill=KillSwitch(settings.kill_at)), settings)
         secrets = _Secrets(api, settings.namespace)
         witness = Witness(api, settings.namespace)

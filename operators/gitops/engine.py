@@ -20,12 +20,13 @@ from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.logging import get_logger
 from operators.kit.queue import WorkQueue
 
-from . import conditions, execute, stages, tracking
+from . import conditions, execute, stages, touching, tracking
 from .kill import KillSwitch
 from .live import Live
+from .memory import Deps, Memo
 from .models import GROUP, KIND, REFRESH, VERSION, Application, ApplicationSource, ApplicationStatus, parse
-from .observe import Deps, Memo, Observer
-from .origin import Origin
+from .observe import Observer
+from .origin import NotFetchedYet, Origin
 from .plan import Plan, plan
 from .receipts import Receipts, Removed
 from .scrub import secret_values
@@ -34,11 +35,14 @@ from .settings import Settings
 from .sources import SourceError
 from .statuspatch import merge_patch
 from .webhook import Push, url_key
+from .wishes import asks, is_newer, was_changed
 
 _ROUNDS = 25
 _TOUCHED, _EVENT, _UNTOUCHED = 0, 5, 20
 _UNTOUCHED_AFTER_S = 20.0
 _RESYNC_S = 900.0
+_PATIENCE_S = 1.0
+"""For so long a look waits for a fetch that was asked for by annotation; then the end of the fetch wakes it."""
 _DUE_S = 30.0
 """For so long at most others wait with pruning for an Application to render what was pushed."""
 log = get_logger("gitops")
@@ -67,6 +71,7 @@ class Engine:
         self._held: dict[str, set[str]] = {}
         """By Application, those of its children whose failure is not told before it was applied."""
         self._tasks: set[asyncio.Task[None]] = set()
+        services.origin.on_fetched(lambda url: self._look_soon(self._sources(url), _EVENT))
         self.live = Live(services.api, self._object_changed)
         deps = Deps(
             services.api, self.live, services.origin, settings.rules, self._applications.__contains__, self._memos
@@ -80,10 +85,10 @@ class Engine:
         """An Application was seen (again)."""
         name = manifest["metadata"]["name"]
         known = self._applications.get(name)
-        if known is not None and not _is_newer(manifest, known):
+        if known is not None and not is_newer(manifest, known):
             return
         self._applications[name] = manifest
-        if known is None or _asks(manifest) != _asks(known):
+        if known is None or asks(manifest) != asks(known):
             self.queue.add(name, priority=_EVENT)
 
     def application_gone(self, name: str) -> None:
@@ -123,7 +128,7 @@ class Engine:
             log.warning("repository out of reach", repository=url_key(repo_url), reason=str(error))
             self._look_soon(sources, _EVENT)
             return
-        touched = dict(await asyncio.gather(*(self._is_touched(name, source) for name, source in sources.items())))
+        touched = await touching.revisions(self._services.origin, sources, {name: self._memo(name) for name in sources})
         names = sorted(name for name, revision in touched.items() if revision)
         if announced and self._services.receipts is not None:
             own = [name for name in names if touched[name] == announced]
@@ -201,8 +206,14 @@ class Engine:
     async def _round(self, app: Application, manifest: Manifest) -> float | None:
         """Observe, plan and execute once; return the seconds until the next look, None for another round at once."""
         memo = self._memo(app.name)
-        await self._refresh(app)
-        seen = await self._observer.observe(app, memo)
+        if not await self._refresh(app):
+            return self._settings.troubled_s
+        try:
+            seen = await self._observer.observe(app, memo)
+        except NotFetchedYet:
+            return (
+                self._settings.troubled_s
+            )  # the end of the fetch wakes it; a worker that waited would keep others from theirs
         now = self._services.now()
         decided = plan(app, seen, now)
         self._tell(app, seen, decided, now)
@@ -225,7 +236,7 @@ class Engine:
         if not done.published:
             await self._reread(manifest)
             raise Retry("the status could not be published", after_s=1.0)
-        return next_look if _is_settled(decided, done) and not _was_changed(manifest, done.application) else None
+        return next_look if _is_settled(decided, done) and not was_changed(manifest, done.application) else None
 
     def _next_look(self, seen: Seen, decided: Plan, fair_chance: timedelta | None) -> float:
         """Return the seconds until the next look without being woken: soon where something is wrong."""
@@ -233,21 +244,35 @@ class Engine:
         waits = [wait.total_seconds() for wait in (decided.requeue_after, fair_chance) if wait is not None]
         return min([again_s, *waits])
 
-    async def _refresh(self, app: Application) -> None:
-        """Answer the refresh annotation: fetch; `hard` forgets what was rendered or failed, and asks discovery anew."""
+    async def _refresh(self, app: Application) -> bool:
+        """Answer the refresh annotation: fetch; `hard` forgets what was rendered or failed, and asks discovery anew.
+
+        Return whether the look can go on: no worker is held by a remote that does not answer.
+        """
         wish = app.annotation(REFRESH)
         if not wish or app.deleted_at is not None:
-            return
-        if wish == "hard":
-            memo = self._memo(app.name)
+            return True
+        memo = self._memo(app.name)
+        if wish == "hard" and memo.fetching is None:
             memo.built = memo.syncing = None
             memo.fresh = True
             memo.answers.clear()
             with suppress(ApiError):
                 await self._services.api.discover(fresh=True)
-        if app.spec.source is not None and app.spec.source.repo_url:
-            with suppress(SourceError):
-                await self._services.origin.refresh(app.spec.source.repo_url)
+        if app.spec.source is None or not app.spec.source.repo_url:
+            return True
+        if memo.fetching is None:
+            memo.fetching = self._spawn(self._fetch(app.name, app.spec.source.repo_url), "refresh")
+        await asyncio.wait({memo.fetching}, timeout=_PATIENCE_S)
+        if not memo.fetching.done():
+            return False
+        memo.fetching = None
+        return True
+
+    async def _fetch(self, name: str, repo_url: str) -> None:
+        with suppress(SourceError):
+            await self._services.origin.refresh(repo_url)
+        self._look_soon([name] if name in self._applications else (), _EVENT)
 
     async def _refuse(self, manifest: Manifest, error: Invalid) -> bool:
         """Tell that an Application cannot be read at all; return whether it was changed meanwhile. Touches nothing."""
@@ -262,7 +287,7 @@ class Engine:
             return False
         written = await self._services.api.patch(Ref.of(manifest), {"status": patch})
         self._take(written)
-        return _asks(written) != _asks(manifest)
+        return asks(written) != asks(manifest)
 
     async def _reread(self, manifest: Manifest) -> None:
         with suppress(ApiError, Conflict):
@@ -276,7 +301,7 @@ class Engine:
         """Take in what an own write has returned, unless something newer was told meanwhile."""
         name = written["metadata"]["name"]
         known = self._applications.get(name)
-        if known is not None and _is_newer(written, known):
+        if known is not None and is_newer(written, known):
             self._applications[name] = written
 
     def _tell(self, app: Application, seen: Seen, decided: Plan, now: datetime) -> None:
@@ -303,22 +328,6 @@ class Engine:
                 receipts.note(ref.name, revision, Removed())
 
     # -- pushes ----------------------------------------------------------------------------------------------------
-
-    async def _is_touched(self, name: str, source: ApplicationSource) -> tuple[str, str]:
-        """Return the Application with the commit it has to go to; '' where its files are as they were."""
-        memo, origin = self._memo(name), self._services.origin
-        built = memo.built
-        try:
-            revision = await origin.resolve(source.repo_url, source.target_revision)
-            if built is None or revision == (memo.failed_at or built.target.revision):
-                return name, "" if built else revision
-            known = built.content_key
-            if memo.failed_at:  # then a commit that goes back to what was built last mends it
-                known = await origin.content_key(source.repo_url, memo.failed_at, built.paths)
-            same = await origin.content_key(source.repo_url, revision, built.paths) == known
-        except SourceError:
-            return name, "unknown"
-        return name, "" if same else revision
 
     async def _would_touch(self, name: str, source: ApplicationSource, commit: str, ref: str) -> bool:
         """Whether a commit that the mirror is past already has other content than what an Application was built of."""
@@ -359,55 +368,17 @@ class Engine:
     def _memo(self, name: str) -> Memo:
         return self._memos.setdefault(name, Memo())
 
-    def _spawn(self, work: object, name: str) -> None:
+    def _spawn(self, work: object, name: str) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _is_settled(decided: Plan, done: execute.Done) -> bool:
     """Whether another round would only find what this one left: it wrote nothing but a report."""
     return not done.changed and all(
         type(action).__name__ in ("PatchStatus", "RemoveAnnotation") for action in decided.actions
-    )
-
-
-def _was_changed(before: Manifest, written: Manifest | None) -> bool:
-    """Whether the answer to an own write shows a wish that was not there when the look began.
-
-    Its event comes too late to tell: it equals what the answer has already made known.
-    """
-    if written is None:
-        return False
-    asked, asks = _asks(_answered(before, written)), _asks(written)
-    return asked[:-1] != asks[:-1] or (asks[-1] is True and asked[-1] is False)
-
-
-def _answered(before: Manifest, written: Manifest) -> Manifest:
-    """Return an Application without the wishes that are gone from it: a write of the engine has taken them away."""
-    annotations, left = before["metadata"].get("annotations"), written["metadata"].get("annotations")
-    if REFRESH in (annotations or {}) and REFRESH not in (left or {}):
-        annotations = {name: value for name, value in annotations.items() if name != REFRESH} or left
-    operation = before.get("operation") if "operation" in written else None
-    return {**before, "metadata": {**before["metadata"], "annotations": annotations}, "operation": operation}
-
-
-def _is_newer(manifest: Manifest, known: Manifest) -> bool:
-    one, other = manifest["metadata"], known["metadata"]
-    return one.get("uid") != other.get("uid") or int(one["resourceVersion"]) > int(other["resourceVersion"])
-
-
-def _asks(manifest: Manifest) -> tuple[object, ...]:
-    """Return the part of an Application in which people ask for something: all but what the engine reports."""
-    metadata = manifest["metadata"]
-    phase = ((manifest.get("status") or {}).get("operationState") or {}).get("phase")
-    return (
-        manifest.get("spec"),
-        manifest.get("operation"),
-        metadata.get("annotations"),
-        metadata.get("finalizers"),
-        metadata.get("deletionTimestamp"),
-        phase == "Terminating",
     )
 
 

@@ -1,4 +1,4 @@
-"""`ignoreDifferences`: fields in which a difference does not count. Pure (jq is a library call without IO).
+"""`ignoreDifferences`: fields in which a difference does not count. Pure, but for jq.
 
 In: the rules and objects. Out: objects with those fields taken out, or, for RespectIgnoreDifferences, the desired
 object with the live values put in, so that an apply leaves them alone.
@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from functools import lru_cache
-from typing import Any
-
-import jq
 
 from operators.kit.errors import Invalid
 from operators.kit.kube import Manifest, Ref
 
 from .fields import MISSING, Path, leaves, look_up, owned, with_value, without
+from .jq_paths import JQ, TooSlow
 from .models import IgnoreDifference
 
 
@@ -41,7 +38,7 @@ def check(rules: Sequence[IgnoreDifference]) -> None:
                 raise Invalid(f"{field}.jsonPointers", f"{pointer!r} must start with '/'")
         for expression in rule.jq_path_expressions:
             try:
-                _compiled(expression)
+                JQ.check(expression)
             except ValueError as error:
                 raise Invalid(f"{field}.jqPathExpressions", f"{expression!r}: {error}") from None
 
@@ -51,18 +48,15 @@ def pointer_path(pointer: str) -> Path:
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
 
 
-@lru_cache(maxsize=256)
-def _compiled(expression: str) -> Any:
-    return jq.compile(f"path({expression})")
-
-
 def _paths(rules: Iterable[IgnoreDifference], manifest: Manifest, live: Manifest) -> list[Path]:
     found: list[Path] = []
     for rule in rules:
         found += [pointer_path(pointer) for pointer in rule.json_pointers]
         for expression in rule.jq_path_expressions:
             try:
-                found += [tuple(path) for path in _compiled(expression).input_value(manifest).all()]
+                found += [tuple(path) for path in JQ.paths(expression, manifest)]
+            except TooSlow as error:
+                raise Invalid("spec.ignoreDifferences", f"jqPathExpressions: {expression!r}: {error}") from None
             except ValueError:
                 continue  # the expression does not fit this object: it has nothing to ignore
         for manager in rule.managed_fields_managers:

@@ -1,78 +1,26 @@
 """Look at one Application: Git, the renderer, the live objects and the API server's opinion, frozen into `Seen`.
 
-Trade-off: the API server is asked (by dry-run) only about objects that managedFields cannot prove equal, and never
-twice about the same pair of states. Whatever fails on the way becomes a `Trouble`, which freezes all deletion.
+Whatever fails on the way becomes a `Trouble`, which freezes all deletion. Only a repository that is fetched for the
+first time puts the look off: a condition about it would be wrong a moment later.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import replace
 
-from operators.kit.errors import ApiError, Conflict, Invalid, PlatformError, Unavailable
-from operators.kit.kube import Discovery, KubeApi, Manifest, Ref
+from operators.kit.errors import ApiError, Invalid, PlatformError
+from operators.kit.kube import Discovery, Ref
 
-from . import desired, diff, ignore, mishaps, refusals, sync, tracking
-from .live import Live
-from .models import Application, ApplicationSource, IgnoreDifference, OperationState
-from .options import Options
-from .origin import Capabilities, Origin
-from .scrub import scrub, secret_values
-from .seen import Compared, Outcome, Rules, Seen, Target, Trouble
+from . import desired, mishaps, refusals
+from .comparer import Comparer
+from .memory import Built, Deps, Memo
+from .models import Application, ApplicationSource, OperationState
+from .origin import Capabilities, NotFetchedYet
+from .seen import Compared, Seen, Target, Trouble
 from .sources import SourceError
-
-_ANSWERS = 256
-_AT_ONCE = 8
-
-
-@dataclass(frozen=True)
-class Built:
-    """The desired objects of one commit, kept until something they depend on changes."""
-
-    key: tuple[object, ...]
-    target: Target
-    paths: tuple[str, ...]
-    content_key: str
-    refs: frozenset[Ref] = frozenset()
-
-
-@dataclass
-class Memo:
-    """What the engine remembers of an Application between looks; all of it may be lost."""
-
-    outcomes: dict[Ref, Outcome] = field(default_factory=dict)
-    applied_at: datetime | None = None
-    built: Built | None = None
-    syncing: Built | None = None
-    failed_at: str = ""
-    """The commit that could not be rendered when it was looked at last; `built` is then of an earlier one."""
-    fresh: bool = False
-    """Whether the next rendering starts from nothing: a hard refresh was asked for."""
-    answers: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
-    """Of dry-runs: the differing fields, by the states compared."""
-    due_until: float = 0.0
-    """While the loop's clock is before this, a commit that touches it has come and is not rendered yet."""
-    same: dict[tuple[str, str], bool] = field(default_factory=dict)
-    """Whether two commits have the same content."""
-
-
-@dataclass(frozen=True)
-class Deps:
-    """What looking needs."""
-
-    api: KubeApi
-    live: Live
-    origin: Origin
-    rules: Rules
-    is_application: Callable[[str], bool]
-    memos: Mapping[str, Memo]
-    """Of all Applications."""
 
 
 class Observer:
@@ -80,17 +28,17 @@ class Observer:
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._comparer = Comparer(deps)
 
     async def observe(self, app: Application, memo: Memo) -> Seen:
-        """Return everything known about an Application; never raises for what is wrong with it or around it."""
+        """Return everything known about an Application; raises NotFetchedYet, but nothing for what is wrong with it."""
         try:
             return await self._observe(app, memo)
+        except NotFetchedYet:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a repository can bring about has to be told
-            condition: Literal["ComparisonError", "DeletionError"] = (
-                "ComparisonError" if app.deleted_at is None else "DeletionError"
-            )
-            return self._seen(app, memo, troubles=(mishaps.trouble(condition, error),), complete=False)
+            trouble = mishaps.trouble("ComparisonError" if app.deleted_at is None else "DeletionError", error)
+            return self._seen(app, memo, troubles=(trouble,), complete=False)
 
     async def _observe(self, app: Application, memo: Memo) -> Seen:
         if app.deleted_at is not None:
@@ -111,9 +59,9 @@ class Observer:
         troubles += found
         if any(trouble.condition == "ComparisonError" for trouble in found):
             target = syncing = None
-        target, found = await self._compared(app, memo, target)
+        target, found = await self._comparer.compared(app, memo, target)
         troubles += found
-        syncing, found = await self._compared(app, memo, syncing)
+        syncing, found = await self._comparer.compared(app, memo, syncing)
         troubles += found
         return self._seen(app, memo, target=target, syncing=syncing, troubles=tuple(troubles), complete=complete)
 
@@ -175,6 +123,8 @@ class Observer:
             memo.built = await self._built(app, source, revision, discovery, memo.built, fresh=fresh)
             memo.failed_at = ""
             return await self._with_equals(app, memo, memo.built), []
+        except NotFetchedYet:
+            raise
         except SourceError as error:
             memo.failed_at = memo.failed_at if error.transient else revision
             return None, [Trouble(error.condition, str(error), error.file, error.line)]
@@ -200,6 +150,8 @@ class Observer:
             if target is not None and commit == target.revision and source.wire() == target.source.wire():
                 return None
             memo.syncing = await self._built(app, source, commit, discovery, memo.syncing)
+        except NotFetchedYet:
+            raise  # of another repository than the target's: it must not go to the target instead
         except (SourceError, Invalid):
             return None  # then the target's own trouble tells, or the sync goes to the target
         return memo.syncing.target
@@ -277,126 +229,6 @@ class Observer:
         ]
         return discovery.complete and not unread, troubles
 
-    async def _compared(
-        self, app: Application, memo: Memo, target: Target | None
-    ) -> tuple[Target | None, list[Trouble]]:
-        if target is None:
-            return None, []
-        discovery = await self._discovery_for(target)
-        look = _Look(app, memo, target, discovery, secret_values(entry.desired for entry in target.objects))
-        if (unknown := _unknown(look)) is not None:
-            return None, [unknown]
-        try:
-            results = await asyncio.gather(*(self._compare(look, entry) for entry in target.objects))
-        except (ApiError, Conflict) as error:
-            return None, [Trouble("ComparisonError", f"the API server does not answer: {error}")]
-        return replace(target, objects=tuple(results)), []
-
-    async def _discovery_for(self, target: Target) -> Discovery:
-        """Return discovery, read anew where a wanted kind is not in it: its CRD may have come meanwhile."""
-        discovery = await self._deps.api.discover()
-        if all(_key(entry.ref) in discovery.resources for entry in target.objects):
-            return discovery
-        try:
-            return await self._deps.api.discover(fresh=True)
-        except (ApiError, PlatformError):
-            return discovery
-
-    async def _compare(self, look: _Look, entry: Compared) -> Compared:
-        """Compare one object, asking the API server only where managedFields leave a doubt."""
-        ref = entry.ref
-        if _key(ref) not in look.discovery.resources:
-            return replace(entry, served=False)
-        live = await self._live(ref)
-        rules = ignore.rules_for(look.app.spec.ignore_differences, ref)
-        wanted = entry.desired
-        if live is not None and rules and look.options.has("RespectIgnoreDifferences", wanted):
-            wanted = ignore.with_live_values(rules, wanted, live)
-        owner = tracking.owner_of(live) if live is not None else ""
-        shared = owner if owner != look.app.name and self._deps.is_application(owner) else ""
-        entry = replace(entry, desired=wanted, live=live, shared_with=shared)
-        if live is not None and diff.is_as_desired(wanted, live):
-            return replace(entry, differs=False)
-        missing = self._missing_namespace(look, ref)
-        if missing is not None:
-            return replace(entry, refused=missing)
-        return await self._ask(look, entry, rules)
-
-    async def _live(self, ref: Ref) -> Manifest | None:
-        known = self._deps.live.get(ref)
-        if known is not None and known["apiVersion"] == ref.api_version:
-            return known
-        # Untracked, or watched in another version: there is no full copy of it here.
-        return await self._deps.api.get(ref) if self._deps.live.exists(ref) else None
-
-    def _missing_namespace(self, look: _Look, ref: Ref) -> str | None:
-        """Return why an object has nowhere to go; '' where its namespace is about to be made; None where it exists."""
-        if not ref.namespace or self._deps.live.namespace(ref.namespace) is not None:
-            return None
-        is_made = look.options.has("CreateNamespace") and ref.namespace == look.app.spec.destination.namespace
-        if is_made or any(entry.ref == Ref("", "Namespace", "", ref.namespace) for entry in look.target.objects):
-            return ""
-        return f"namespace {ref.namespace} does not exist; add CreateNamespace=true to spec.syncPolicy.syncOptions"
-
-    async def _ask(self, look: _Look, entry: Compared, rules: tuple[IgnoreDifference, ...]) -> Compared:
-        """Ask the API server what an apply would result in."""
-        validate = look.options.has("Validate", entry.desired, default=True)
-        asked = [[rule.wire() for rule in rules], validate]
-        question = _digest(entry.desired, diff.comparable(entry.live) if entry.live else None, asked)
-        fields = look.memo.answers.get(question)
-        if fields is None:
-            try:
-                async with self._slots:
-                    predicted = await self._deps.api.apply(
-                        entry.desired, field_manager=diff.MANAGER, force=True, dry_run=True, validate=validate
-                    )
-            except Unavailable:
-                raise
-            except (ApiError, Conflict) as error:
-                return replace(entry, refused=scrub(str(error), entry.desired, look.secrets))
-            fields = _differing(predicted, entry.live, rules)
-            if entry.live is not None:
-                look.memo.answers[question] = fields
-                while len(look.memo.answers) > _ANSWERS:
-                    look.memo.answers.popitem(last=False)
-        return replace(entry, differs=entry.live is None or bool(fields), fields=fields)
-
-
-@dataclass(frozen=True)
-class _Look:
-    """One comparison: what all of its objects share."""
-
-    app: Application
-    memo: Memo
-    target: Target
-    discovery: Discovery
-    secrets: frozenset[str]
-
-    @property
-    def options(self) -> Options:
-        """The sync options in force."""
-        policy = self.app.spec.sync_policy
-        operation = self.app.operation
-        state = self.app.status.operation_state
-        if state is not None and state.phase == "Running":
-            operation = state.operation
-        asked = operation.sync.sync_options if operation is not None and operation.sync is not None else ()
-        return Options.of(policy.sync_options if policy else (), asked)
-
-
-def _unknown(look: _Look) -> Trouble | None:
-    """Return the trouble of a kind that is missing in incomplete discovery: whether it is served cannot be known."""
-    if look.discovery.complete:
-        return None
-    for entry in look.target.objects:
-        waits = look.options.has("SkipDryRunOnMissingResource", entry.desired) or any(
-            sync.defines(other.desired, entry.ref) for other in look.target.objects
-        )
-        if _key(entry.ref) not in look.discovery.resources and not waits:
-            text = f"the API server does not say whether it serves {entry.ref.api_version} {entry.ref.kind} now"
-            return Trouble("ComparisonError", f"{text}: an API that it aggregates does not answer")
-    return None
-
 
 def _aim(app: Application) -> tuple[ApplicationSource | None, str]:
     """Return source and revision of the sync under way, or of the one that is asked for."""
@@ -429,17 +261,5 @@ def _scope(discovery: Discovery) -> desired.Scope:
     return scope
 
 
-def _differing(predicted: Manifest, live: Manifest | None, rules: tuple[IgnoreDifference, ...]) -> tuple[str, ...]:
-    if live is None:
-        return ()
-    one = ignore.without_ignored(rules, predicted, live)
-    other = ignore.without_ignored(rules, live, live)
-    return diff.differences(one, other)
-
-
 def _text(value: object) -> str:
     return json.dumps(value, sort_keys=True)
-
-
-def _digest(*values: object) -> str:
-    return hashlib.blake2b(_text(values).encode(), digest_size=16).hexdigest()

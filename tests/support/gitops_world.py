@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -82,6 +82,9 @@ class Repository:
         self.broken: SourceError | None = None
         self.unrenderable: SourceError | None = None
         self.renders = 0
+        self.asked = 0
+        """How often it was asked for content keys of many."""
+        self.resolved = 0
         self.fresh: list[bool] = []
         """Of each request to render, whether it was to forget what is known."""
 
@@ -101,11 +104,15 @@ class Repository:
             raise SourceError(f"there is no commit {revision}")
         return self.commits[int(revision, 16)]
 
+    def on_fetched(self, tell: Callable[[str], None]) -> None:
+        self.tell = tell
+
     async def refresh(self, repo_url: str) -> None:
         if self.broken:
             raise self.broken
 
     async def resolve(self, repo_url: str, target_revision: str, *, allow_stale: bool = False) -> str:
+        self.resolved += 1
         if self.broken and not allow_stale:
             raise self.broken
         if len(target_revision) == 40:
@@ -122,6 +129,10 @@ class Repository:
             raise SourceError(f"{source.path}: no such directory")
         manifests = found.get(source.path, [])
         return Rendered(tuple(manifests), "Directory", (source.path,), False, 0.0)
+
+    async def content_keys(self, repo_url: str, revision: str, groups: Sequence[Sequence[str]]) -> list[str]:
+        self.asked += 1
+        return [await self.content_key(repo_url, revision, paths) for paths in groups]
 
     async def content_key(self, repo_url: str, revision: str, paths: Sequence[str]) -> str:
         text = json.dumps([self._commit(revision).get(path) for path in paths], sort_keys=True)

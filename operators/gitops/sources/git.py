@@ -62,21 +62,29 @@ class GitSource:
 
         What does not exist counts as such, so that its coming changes the key.
         """
+        return (await self.content_keys(repository, revision, [paths]))[0]
+
+    async def content_keys(
+        self, repository: Repository, revision: str, groups: Sequence[Sequence[str]]
+    ) -> tuple[str, ...]:
+        """As `content_key`, for many lists of paths at once: every path is looked up once."""
         snapshot = await self.snapshot(repository, revision)
-        plain = [path for path in paths if path != EVERY_COMMIT]
-        entries = await self._read(
+        plain = sorted({path for paths in groups for path in paths} - {EVERY_COMMIT})
+        found = await self._read(
             repository, lambda _: snapshot.entries([str(PurePosixPath(p)) if p else "" for p in plain])
         )
-        digest = hashlib.sha256()
-        for path, entry in sorted(zip(plain, entries, strict=True), key=lambda pair: pair[0]):
-            digest.update(
-                f"{path}\0{entry.mode if entry else 0:o} {entry.id if entry else '-'}\n".encode(
-                    errors="surrogateescape"
-                )
-            )
-        if EVERY_COMMIT in paths:
-            digest.update(revision.encode())
-        return digest.hexdigest()
+        entries = dict(zip(plain, found, strict=True))
+        keys = []
+        for paths in groups:
+            digest = hashlib.sha256()
+            for path in sorted(path for path in paths if path != EVERY_COMMIT):
+                entry = entries[path]
+                line = f"{path}\0{entry.mode if entry else 0:o} {entry.id if entry else '-'}\n"
+                digest.update(line.encode(errors="surrogateescape"))
+            if EVERY_COMMIT in paths:
+                digest.update(revision.encode())
+            keys.append(digest.hexdigest())
+        return tuple(keys)
 
     async def snapshot(self, repository: Repository, revision: str) -> Snapshot:
         """The files of a commit that is in the mirror."""

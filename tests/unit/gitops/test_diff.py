@@ -187,3 +187,20 @@ def test_what_only_holds_ignored_fields_does_not_count_either(ignored: str) -> N
     told = diff.differences(ignore.without_ignored(rules, one, other), ignore.without_ignored(rules, other, other))
     assert len(told) == 1
     assert not ignored[1:].replace("/", ".").startswith(told[0])
+
+
+@pytest.mark.parametrize("endless", ["until(false; .)", "[range(1e12)] | .[0]", "last(repeat(.))"])
+def test_a_jq_expression_that_never_ends_is_refused_and_the_others_go_on(endless: str) -> None:
+    with pytest.raises(Invalid, match="ignoreDifferences"):
+        ignore.without_ignored((rule(jqPathExpressions=[endless]),), scaled(1), scaled(1))
+    with pytest.raises(Invalid, match="does not end"):
+        ignore.check([rule(jqPathExpressions=[endless])])
+    fine = (rule(jqPathExpressions=[".spec.replicas"]),)
+    ignore.check(fine)
+    assert "replicas" not in ignore.without_ignored(fine, scaled(1), scaled(1))["spec"]
+
+
+def test_a_jq_expression_reads_nothing_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_OF_ENGINE", "spec")
+    one = scaled(1)
+    assert ignore.without_ignored((rule(jqPathExpressions=[".[env.SECRET_OF_ENGINE]"]),), one, one) == one

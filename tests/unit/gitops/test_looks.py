@@ -156,3 +156,36 @@ async def test_objects_known_in_a_version_that_is_served_no_more_are_still_watch
     await world.api.patch(APP, {"status": {"resources": resources}})
     await world.settle()
     assert not world.has("Deployment", "d", group="apps")
+
+
+async def test_a_push_asks_git_once_for_all_applications(world: World) -> None:
+    names = [f"app{number}" for number in range(12)]
+    world.git.commit(**{name: [config(name)] for name in names})
+    for name in names:
+        await world.create(application(name, automated=HEAL))
+    world.git.commit(app3=[config("app3", "2")])
+    world.git.asked = world.git.resolved = 0
+    await world.engine.examine(REPO)
+    assert (world.git.asked, world.git.resolved) == (1, 1)
+    await world.settle()
+    found = world.api.find(Ref("", "ConfigMap", "shop", "app3"))
+    assert found is not None
+    assert found["data"] == {"value": "2"}
+
+
+async def test_a_refresh_of_a_dead_remote_holds_no_worker_and_is_answered_in_the_end(world: World) -> None:
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    hold, refresh = asyncio.Event(), world.git.refresh
+
+    async def slow(repo_url: str) -> None:
+        await hold.wait()
+        await refresh(repo_url)
+
+    world.git.refresh = slow  # type: ignore[method-assign]
+    await world.change({"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}})
+    assert "argocd.argoproj.io/refresh" in world.app()["metadata"]["annotations"]
+    hold.set()
+    await asyncio.sleep(0.01)
+    await world.settle()
+    assert "argocd.argoproj.io/refresh" not in (world.app()["metadata"].get("annotations") or {})

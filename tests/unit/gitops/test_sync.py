@@ -322,8 +322,8 @@ async def test_an_unknown_sync_option_of_an_object_or_of_one_sync_is_named(world
     world.api.faults.add(
         lambda call: call.verb == "apply" and not call.options.get("dry_run"), Unavailable(503, "", "")
     )
-    await world.change({"operation": {"sync": {"syncOptions": ["Forse=true"]}, "retry": {"limit": 3}}})
-    assert "operation.sync.syncOptions: Forse" in world.conditions()["UnservedWarning"]
+    await world.change({"operation": {"sync": {"syncOptions": ["ForceAll=true"]}, "retry": {"limit": 3}}})
+    assert "operation.sync.syncOptions: ForceAll" in world.conditions()["UnservedWarning"]
 
 
 async def test_a_hook_that_others_wait_for_stops_the_sync_and_is_named(world: World) -> None:
