@@ -2,8 +2,9 @@
 
 In:  a folder of a commit. Out: its manifests, in the order of the files' names.
 As in Argo CD, a YAML file that has nothing of a manifest (somebody's values) is passed over, and so is one that
-says `+argocd:skip-file-rendering`. A file that has some of a manifest is an error: taking a misspelt `kind` for a
-stranger's file would prune what it describes.
+says `+argocd:skip-file-rendering`. A file that has some of a manifest is an error, and so is (unlike there) one that
+cannot be read as YAML or JSON at all: taking a misspelt `kind` or a spoilt file for a stranger's would prune what it
+described.
 """
 
 from __future__ import annotations
@@ -98,10 +99,11 @@ def manifests_of(texts: list[tuple[str, str]]) -> Collected:
 def _documents(path: str, text: str, *, foreign: bool) -> list[Document]:
     try:
         documents = (parse_json if path.endswith(".json") else parse_yaml)(text, path)
-    except SourceError:
-        if foreign:
-            return []
-        raise
+    except SourceError as error:
+        if not foreign:
+            raise
+        remedy = f"leave it out by directory.exclude or a line {SKIPPED!r}, if it is no manifest"
+        raise SourceError(f"{error}; {remedy}", file=error.file, line=error.line) from None
     return [] if foreign and not any(_is_object(document.value) for document in documents) else documents
 
 

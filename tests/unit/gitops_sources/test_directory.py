@@ -93,6 +93,13 @@ async def test_an_explicit_directory_beats_a_chart(bench: Bench) -> None:
             2,
             id="invalid JSON",
         ),
+        pytest.param(
+            {"x.yaml": "data: [\n"},
+            "leave it out by directory.exclude",
+            "app/x.yaml",
+            2,
+            id="a spoilt file is no stranger's",
+        ),
         pytest.param({"x.yaml": b"apiVersion: v1\nkind: \xff\n"}, "not UTF-8", "app/x.yaml", 2, id="not UTF-8"),
         pytest.param(
             {"kustomization.yaml": "resources: []\n"},
