@@ -201,6 +201,8 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"usage: python -m tools.verify check|test [stage ...]; stages: {' '.join(sorted(known))}\n")
         return 2
     LOGS.mkdir(parents=True, exist_ok=True)
+    # A shell's background job ignores SIGINT, and so would all that is started here: tests interrupt what they start.
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console()
     together = [stage for stage in CHECK if not names or stage.name in names]
