@@ -56,6 +56,8 @@ async def test_a_secrets_values_are_nowhere_to_be_read(running: Stage) -> None:
         await stage.create(name)
     for name in (*FAILING, "chart"):
         await stage.until(name, _has_failed, "failing")
+    receipt = Ref("", "ConfigMap", stage.name, f"receipt-{revision[:12]}")
+    await stage.until_object(receipt, lambda found: found and "failed" in str(found), "kept with the failure")
 
     read = {
         "log": stage.engine.log,
