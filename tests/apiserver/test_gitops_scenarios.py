@@ -79,6 +79,8 @@ class App:
     async def sync(self) -> dict[str, Any]:
         """Ask for a sync and wait for its end; the operation's state."""
         before = (await self.status()).get("operationState", {}).get("startedAt")
+        if before:
+            await asyncio.sleep(1.1)  # startedAt has whole seconds: two syncs within one look alike
         operation = {"initiatedBy": {"username": "test"}, "sync": {"prune": False}}
         await self.api.patch(self.ref, {"operation": operation})
 
@@ -88,8 +90,6 @@ class App:
             done = state.get("phase") in ("Succeeded", "Failed", "Error")
             return state if done and "operation" not in live and state.get("startedAt") != before else {}
 
-        # startedAt has whole seconds: two syncs within one look alike.
-        await asyncio.sleep(1.1)
         return await until(ended, self)
 
     async def status(self) -> dict[str, Any]:
