@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from cluster.local.settings import Settings
 
 
+_SERVING_S = 120.0
+
+
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands."""
     app.command()(demo)
@@ -25,10 +28,16 @@ def demo(output: OutputOption = Format.TEXT) -> None:
     from amx import kubeconfig
     from amx.demo.narrator import Silence, Voice
     from amx.demo.story import tell
+    from cluster.local import hosttools, serving
+    from cluster.local.kubectl import Kubectl
+    from cluster.local.progress import Progress
     from cluster.local.settings import Settings
 
     settings = Settings.from_environment()
     kubeconfig.existing(settings)
+    kubectl = Kubectl.of(settings, hosttools.ensure(settings, ["kubectl"], Progress())["kubectl"])
+    # A node that has just come back still starts the engine: the story is about pushes, not about that.
+    serving.until_serving(settings, kubectl, Progress(), _SERVING_S)
     result = tell(settings, Voice(Console()) if output is Format.TEXT else Silence())
     show(result, _summary(result, settings), output, ok=result.ok)
     if not result.ok:

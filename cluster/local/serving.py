@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from cluster.local.errors import MachineError
 from cluster.local.kubectl import Kubectl, Manifest
-from cluster.local.progress import Step
+from cluster.local.progress import Progress, Step
 from cluster.local.settings import Settings
 
 PLATFORM = ("kube-system", "automatrix-system", "automatrix-gateway", "automatrix-observability", "argocd")
@@ -104,6 +104,12 @@ def wait(lacking: Callable[[], list[str]], explain: Callable[[], str], step: Ste
                 "look with: amx doctor",
             )
         time.sleep(POLL_S)
+
+
+def until_serving(settings: Settings, kubectl: Kubectl, progress: Progress, timeout_s: float) -> None:
+    """Wait, with progress, until nothing is missing; raises MachineError with what is and why."""
+    with progress.step("wait until the platform serves") as step:
+        wait(lambda: missing(settings, kubectl), lambda: "; ".join(stuck_pods(kubectl)[:3]), step, timeout_s)
 
 
 def stuck_pods(kubectl: Kubectl) -> list[str]:

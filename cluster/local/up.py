@@ -96,13 +96,7 @@ def up(settings: Settings, workers: int | None = None, progress: Progress | None
         tags = dict(reference.rsplit(":", 1) for reference in own.values())
         changed = install(machine, own["platform"], tags)
         seeded = first_commit(machine, tags)
-        with progress.step("wait until the platform serves") as step:
-            serving.wait(
-                lambda: serving.missing(settings, machine.kubectl),
-                lambda: "; ".join(serving.stuck_pods(machine.kubectl)[:3]),
-                step,
-                SERVING_S,
-            )
+        serving.until_serving(settings, machine.kubectl, progress, SERVING_S)
         found = wait_for_applications(machine)
     return Up(
         settings.cluster_name,
