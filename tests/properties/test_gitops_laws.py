@@ -22,7 +22,7 @@ from operators.gitops.sources import SourceError
 from operators.gitops.statuspatch import merge_patch
 from operators.kit.errors import ApiError, Unavailable
 from operators.kit.kube import Manifest, Ref
-from operators.kit.testing.patches import merge_patch as apply_merge_patch
+from operators.kit.merge import merge_patch as apply_merge_patch
 from tests.support.gitops_world import World, application, config, deployment, manifest
 
 NAMES = ("a", "b", "c", "d")

@@ -12,6 +12,7 @@ import pydantic
 
 from operators.gitops.models import ApplicationSource
 from operators.gitops.sources import SourceError
+from operators.kit.merge import merge_patch
 
 from .documents import parse_yaml
 from .files import Files, as_text, join
@@ -43,20 +44,9 @@ def _merged(source: ApplicationSource, override: Any, path: str) -> ApplicationS
     if unserved:
         raise SourceError(f"{path}: {', '.join(unserved)} is not served", file=path)
     try:
-        return ApplicationSource.model_validate(_patched(source.model_dump(by_alias=True, exclude_unset=True), served))
+        return ApplicationSource.model_validate(
+            merge_patch(source.model_dump(by_alias=True, exclude_unset=True), served)
+        )
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise SourceError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}", file=path) from None
-
-
-def _patched(target: Any, patch: Any) -> Any:
-    """JSON merge patch (RFC 7386)."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = _patched(result.get(key), value)
-    return result

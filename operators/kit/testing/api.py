@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from operators.kit.errors import ApiError, Conflict, NotFound, Unavailable
 from operators.kit.kube import Discovery, Manifest, ObjectList, Propagation, Ref, WatchEvent
+from operators.kit.merge import merge_patch
 
 from .faults import Call, Faults, copy
 from .kinds import Kinds, Served
-from .patches import json_patch, matches_labels, merge_patch
+from .patches import json_patch, matches_labels
 from .store import FOREGROUND, Store
 from .writes import (
     Author,

@@ -1,4 +1,4 @@
-"""Merge patch (RFC 7386), JSON patch (RFC 6902: add, remove, replace, test) and label selectors, on plain JSON data."""
+"""JSON patch (RFC 6902: add, remove, replace, test) and label selectors, on plain JSON data."""
 
 from __future__ import annotations
 
@@ -7,19 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from operators.kit.errors import ApiError, Conflict
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """Return `target` with `patch` laid over it; null removes."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge_patch(result.get(key), value)
-    return result
 
 
 def json_patch(target: Any, operations: Sequence[Mapping[str, Any]]) -> Any:
