@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
 import subprocess
 import tarfile
@@ -125,7 +126,7 @@ def test_nobody_is_asked_when_images_are_to_be_built(engine: Engine, silent: str
 @pytest.mark.engine
 def test_a_node_image_of_pulled_and_built_images(engine: Engine, registry: str, progress: Progress) -> None:
     """The registry has one of two images and no node image: the rest is built, and the node has both."""
-    settings = Settings.from_environment({"AMX_REGISTRY_MIRROR": registry})
+    settings = Settings.from_environment({**os.environ, "AMX_REGISTRY_MIRROR": registry})
     wanted = f"automatrix/node:test-{uuid.uuid4().hex[:8]}"
     catalogue = [image for image in CATALOGUE if image.name in {PROBE, ETCD}]
     pushed = next(image for image in catalogue if image.name == PROBE)
