@@ -10,24 +10,37 @@ import tarfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from cluster.local import binaries, images
-from cluster.local.commands import output
-from cluster.local.engine import Engine
+from cluster.local.commands import Command, locked, output, run
+from cluster.local.engine import Engine, missing_capabilities
 from cluster.local.errors import MachineError
-from cluster.local.images import build, node, transfer
-from cluster.local.images.archive import Built, Config, Entry, tree, write_archive, write_layer, write_layout
-from cluster.local.images.catalogue import CATALOGUE, PROBE
+from cluster.local.images import build, node, rootfs, transfer
+from cluster.local.images.archive import (
+    Built,
+    Config,
+    Entry,
+    Layer,
+    keep_layer,
+    read_layer,
+    tree,
+    write_archive,
+    write_layer,
+    write_layout,
+)
+from cluster.local.images.catalogue import CATALOGUE, DEBIAN, NODE, PROBE
 from cluster.local.progress import Progress
 from cluster.local.settings import Settings
 from tests.cluster.conftest import MakeSettings
 
 ETCD = "registry.k8s.io/etcd:3.6.6-0"
 SLOW_S = 60
+HANGS_S = 600
 
 
 @pytest.fixture
@@ -141,6 +154,59 @@ def test_a_node_image_of_pulled_and_built_images(engine: Engine, registry: str, 
 
 
 @pytest.mark.engine
+def test_on_a_node_image_that_was_pulled_only_what_it_lacks_is_put(
+    engine: Engine, registry: str, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node image of the recipes stands in for the official one: same places, and images of its own in it."""
+    settings = Settings.from_environment({**os.environ, "AMX_REGISTRY_MIRROR": registry})
+    with monkeypatch.context() as whole:
+        whole.setattr(node, "missing_capabilities", lambda: 0)  # no shim in it yet
+        push(engine, registry, replace(node._bare(settings, progress), name=NODE))
+    wanted = f"automatrix/node:test-{uuid.uuid4().hex[:8]}"
+    catalogue = [image for image in CATALOGUE if image.name == PROBE or "metrics-server" in image.name]
+    node.make(node.Making(settings, engine, progress, wanted, transfer.pulls(settings, engine), catalogue))
+    try:
+        with node.seeding(engine, wanted) as container:
+            names = output(engine.command("exec", container, *transfer.CTR, "images", "list", "--quiet"))
+            runc = output(engine.command("exec", container, "sh", "-c", "ls $(command -v runc)*")).split()
+        assert "metrics-server" in names, names
+        assert PROBE not in names
+        assert len(runc) == (2 if missing_capabilities() else 1)
+        started = output(engine.command("inspect", "--format={{json .Config.Entrypoint}}", wanted))
+        assert started.split() == ['["/usr/local/bin/entrypoint","/sbin/init"]']
+    finally:
+        output(engine.command("rmi", wanted, NODE, f"{registry}/{NODE}"), timeout_s=HANGS_S)
+
+
+@pytest.mark.engine
+def test_who_is_not_root_assembles_packages_in_a_container(
+    engine: Engine, registry: str, progress: Progress, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    debian = debian_layer()
+    push(engine, registry, Built(DEBIAN, [debian], Config(command=("sh",))))
+    lacking = {**os.environ, "AMX_REGISTRY_MIRROR": registry, "AMX_CACHE_DIR": str(tmp_path)}
+    with monkeypatch.context() as plain:
+        plain.setattr(os, "geteuid", lambda: 1000)
+        plain.setattr(rootfs, "packages", lambda _name: ["ca-certificates"])
+        try:
+            layer = rootfs.ensure(Settings.from_environment(lacking), "base", progress)
+        finally:
+            output(engine.command("rmi", DEBIAN, f"{registry}/{DEBIAN}"))
+    with tarfile.open(layer.path) as tar:
+        assert "./etc/ca-certificates.conf" in tar.getnames()
+
+
+def test_who_is_not_root_and_reaches_no_registry_is_told(
+    make_settings: MakeSettings, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(
+        MachineError, match=r"^no image registry answers, and only root on Debian .* \(let the container"
+    ):
+        rootfs.ensure(make_settings(AMX_IMAGES="build"), "base", progress)
+
+
+@pytest.mark.engine
 def test_the_node_image_is_found_again(engine: Engine, told: io.StringIO, progress: Progress) -> None:
     settings = Settings.from_environment()
     reference = images.ensure_node_image(settings, progress)
@@ -150,13 +216,27 @@ def test_the_node_image_is_found_again(engine: Engine, told: io.StringIO, progre
     assert images.kubelet_configuration(reference)["failCgroupV1"] is False
 
 
+def debian_layer() -> Layer:
+    """A file system like that of the Debian image, with mmdebstrap in it; kept in the cache, for it takes a minute."""
+    target = Settings.from_environment().cache_dir / "images" / "layers" / "debian-for-tests.tar"
+    with locked(target.with_suffix(".lock")):
+        found = read_layer(target)
+        if found:
+            return found
+        partial = target.with_suffix(".partial.tar")
+        names = "--include=mmdebstrap,ca-certificates,debian-archive-keyring"
+        argv: list[str | Path] = ["mmdebstrap", "--variant=apt", names, rootfs.SUITE, partial, *rootfs._mirrors()]
+        run(Command(argv, title="mmdebstrap"))
+        return keep_layer(partial, target)
+
+
 def push(engine: Engine, registry: str, image: Built) -> None:
     """Put an image into the registry under its mirrored name, and out of the engine's store again."""
     name = f"{registry}/{image.name}"
     renamed = Built(name, image.layers, image.config)
     transfer.feed(engine.command("load", title="docker load"), lambda out: write_archive([renamed], out))
-    output(engine.command("push", name))
-    output(engine.command("rmi", name))
+    output(engine.command("push", name), timeout_s=HANGS_S)
+    output(engine.command("rmi", name), timeout_s=HANGS_S)
 
 
 def members(archive: io.BytesIO) -> set[str]:

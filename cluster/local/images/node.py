@@ -63,8 +63,25 @@ def ensure(settings: Settings, engine: Engine, progress: Progress) -> str:
         make(Making(settings, engine, progress, wanted, pulling))
         with progress.step("keep the node image in the cache"):
             _save(engine, wanted, saved)
-        binaries.trim(settings)
+        with progress.step("remove what only compiling needed from the cache"):
+            binaries.trim(settings)
+        _forget_older(settings, engine, wanted)
     return wanted
+
+
+def _forget_older(settings: Settings, engine: Engine, wanted: str) -> None:
+    """Remove node images that another state of the recipes made (2 GB each), from the engine and from the cache.
+
+    One that a cluster's nodes still stand on stays in the engine: it cannot be removed while they are there.
+    """
+    way = wanted.rpartition("-")[0]
+    for reference in output(engine.command("images", "--format={{.Repository}}:{{.Tag}}", NAME)).split():
+        if reference.startswith(f"{way}-") and reference != wanted:
+            with contextlib.suppress(CommandFailed):
+                output(engine.command("rmi", reference), timeout_s=ENGINE_S)
+    for saved in (settings.cache_dir / "images").glob(f"{way.rpartition(':')[2]}-*.tar"):
+        if saved.stem != wanted.rpartition(":")[2]:
+            saved.unlink(missing_ok=True)
 
 
 def reference(way: str) -> str:
@@ -219,8 +236,9 @@ def _import_pulled(engine: Engine, seed: str, image: Image) -> None:
 
 def _install_shim(settings: Settings, engine: Engine, progress: Progress, seed: str) -> None:
     shim = binaries.ensure(settings, ["runc-shim"], progress)["runc-shim"]
-    output(engine.command("exec", seed, "mv", "/usr/local/sbin/runc", "/usr/local/sbin/runc.real"))
-    output(engine.command("cp", shim, f"{seed}:/usr/local/sbin/runc"), timeout_s=ENGINE_S)
+    runc = output(engine.command("exec", seed, "sh", "-c", "command -v runc")).strip()
+    output(engine.command("exec", seed, "mv", runc, f"{runc}.real"))
+    output(engine.command("cp", shim, f"{seed}:{runc}"), timeout_s=ENGINE_S)
 
 
 def _save(engine: Engine, image: str, target: Path) -> None:
