@@ -6,12 +6,11 @@ mount. What is found all the same (a kernel that was slower) is waited for, and 
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.local import engine, kind
+from cluster.local import engine, kind, state
 from cluster.local.commands import locked
 from cluster.local.engine import Engine
 from cluster.local.errors import MachineError
@@ -41,7 +40,8 @@ def down(settings: Settings, progress: Progress | None = None) -> Down:
         stopped = bool(present and engine.stop_unused(present))
         if stopped:
             progress.say("stopped the container engine: nothing else used it")
-        shutil.rmtree(settings.cluster_dir, ignore_errors=True)
+        if state.is_ours(settings) and (left := state.remove(settings)):
+            progress.say(f"{settings.cluster_dir} stays, for it holds what is not amx's: {state.listed(left)}")
     return Down(settings.cluster_name, nodes, stopped)
 
 
@@ -59,6 +59,7 @@ def remove(settings: Settings, present: Engine, progress: Progress) -> tuple[str
     found = kind.nodes(present, settings.cluster_name)
     if found and not is_abandoned(found[0].owner):
         kind.check_owner(settings, found)
+        state.claim(settings)  # the nodes prove it; should this call be killed, the next one knows it without them
     if found:
         with progress.step(f"remove the cluster ({len(found)} nodes)"):
             before = loop_files()

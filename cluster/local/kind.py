@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import yaml
 
+from cluster.local import state
 from cluster.local.commands import Command, output, run
 from cluster.local.engine import Engine
 from cluster.local.errors import CommandFailed, MachineError
@@ -122,7 +123,7 @@ class Making:
 
 def create(settings: Settings, engine: Engine, making: Making) -> None:
     """Make the cluster and its kubeconfig; raises CommandFailed, and leaves the failed nodes' logs beside it."""
-    settings.cluster_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    state.claim(settings)
     owner_folder(settings).mkdir(exist_ok=True)
     path = settings.cluster_dir / "kind.yaml"
     path.write_text(yaml.safe_dump(making.config, sort_keys=False))
@@ -150,7 +151,6 @@ def write_kubeconfig(settings: Settings, engine: Engine, kind: Path) -> None:
     text = output(command).rstrip("\n") + "\n"  # as kind itself writes it
     if settings.kubeconfig.is_file() and settings.kubeconfig.read_text() == text:
         return
-    settings.cluster_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.kubeconfig.touch(mode=0o600)
     settings.kubeconfig.chmod(0o600)
     settings.kubeconfig.write_text(text)
@@ -173,7 +173,7 @@ def delete(engine: Engine, found: list[Node]) -> None:
 
 def owner_folder(settings: Settings) -> Path:
     """Return the folder whose path, mounted into the nodes, is the sign of this checkout."""
-    return settings.cluster_dir / "node"
+    return settings.cluster_dir / state.NODE
 
 
 def lock_file(settings: Settings) -> Path:

@@ -26,6 +26,7 @@ from cluster.local import (
     releases,
     seed,
     serving,
+    state,
 )
 from cluster.local.applications import Application
 from cluster.local.commands import locked
@@ -117,6 +118,8 @@ def check(settings: Settings, workers: int | None) -> None:
     present = engine.find()
     found = kind.nodes(present, settings.cluster_name) if present else []
     kind.check_owner(settings, found)
+    if not found:
+        state.check(settings)
     running = any(node.running for node in found)
     preflight.check(settings, workers or 0, running=running, cached=(settings.cache_dir / "images").is_dir())
 
@@ -141,6 +144,7 @@ def ensure_cluster(machine: Machine, workers: int | None) -> bool:
                 kind.start(settings, machine.engine, found)
         if kind.is_made(machine.engine, found):
             kind.check_shape(settings, found, workers)
+            state.claim(settings)
             kind.write_kubeconfig(settings, machine.engine, machine.kind)
             wait_for_api(machine)
             return False
