@@ -61,11 +61,12 @@ def clone(
     output: OutputOption = Format.TEXT,
 ) -> None:
     """Clone the platform's repository; git push in it deploys."""
-    from amx import clone as repository
+    from amx import clone as repositories
+    from cluster.local import repository
     from cluster.local.settings import Settings
 
     settings = Settings.from_environment()
-    path = repository.clone(settings, directory)
+    path = repositories.clone(settings, directory)
     show({"directory": path.absolute(), "url": repository.url(settings)}, f"cloned into {path}", output)
 
 

@@ -13,14 +13,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.local import repository
 from cluster.local.errors import MachineError
 
 GIT_TIMEOUT_S = 60.0
 COMMIT_PREFIX = "demo: "
 """Begins the subject of every commit of a story, so that the next story can tell them from the user's."""
-IDENTITY = ("-c", "user.name=amx demo", "-c", "user.email=demo@automatrix.invalid")
-PLAIN = ("-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null")
-"""The user's own signing and hooks are not part of the story."""
+CONFIGURED = {
+    "user.name": "amx demo",
+    "user.email": "demo@automatrix.invalid",
+    # The user's own signing and hooks are not part of the story.
+    "commit.gpgsign": "false",
+    "core.hooksPath": os.devnull,
+}
 BRANCH = "main"
 
 
@@ -43,21 +48,7 @@ class Checkout:
 
     def git(self, *arguments: str) -> str:
         """Run git and return what it printed; raises MachineError with git's last line."""
-        done = subprocess.run(
-            ["git", *IDENTITY, *PLAIN, *arguments],
-            cwd=self.directory,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=GIT_TIMEOUT_S,
-            check=False,
-        )
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise MachineError(f"git {arguments[0]} failed: {reason}")
-        return done.stdout
+        return repository.git(_environment(), *arguments, cwd=self.directory, timeout_s=GIT_TIMEOUT_S)
 
     def head(self) -> str:
         """Return the commit that is checked out."""
@@ -87,7 +78,7 @@ class Checkout:
         """Push and pass on every line the server says; raises MachineError when the push itself is refused."""
         started = time.monotonic()
         process = subprocess.Popen(
-            ["git", *PLAIN, "push", "--no-progress", "origin", f"HEAD:{BRANCH}"],
+            ["git", "push", "--no-progress", "origin", f"HEAD:{BRANCH}"],
             cwd=self.directory,
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -117,6 +108,5 @@ def replace_value(text: str, key: str, value: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Make git speak English, ask nothing, and know nothing of a repository around it."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return {**inherited, "LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true"}
+    """Return an environment in which git opens no editor either."""
+    return {**repository.outside(CONFIGURED), "GIT_EDITOR": "true"}

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from cluster.local.commands import Command, output
+
 from .checkout import Push, replace_value
 from .scene import Scene, StepFailed
 
@@ -148,17 +150,7 @@ def _replicas(scene: Scene) -> int:
 
 
 def _kubectl(scene: Scene, *arguments: str) -> str:
-    done = subprocess.run(
-        [*scene.kubectl, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=KUBECTL_TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode:
-        raise StepFailed(f"kubectl {arguments[0]} failed: {done.stderr.strip()}")
-    return done.stdout
+    return output(Command([*scene.kubectl, *arguments], title=f"kubectl {arguments[0]}"), timeout_s=KUBECTL_TIMEOUT_S)
 
 
 def _quote(push: Push) -> str:

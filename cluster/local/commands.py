@@ -23,7 +23,7 @@ TAIL_LINES = 40
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to start. `env` is added to this process's environment; `keep` are lock files to pass on."""
+    """What to start. `env` is added to this process's environment, or all of it; `keep` are lock files to pass on."""
 
     argv: Sequence[str | Path]
     title: str = ""
@@ -32,6 +32,12 @@ class Command:
     log: Path | None = None
     keep: Sequence[IO[str]] = ()
     on_line: Callable[[str], None] | None = None
+    inherit: bool = True
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the program."""
+        return {**os.environ, **self.env} if self.inherit else dict(self.env)
 
 
 def run(command: Command, *, stdin: IO[bytes] | None = None) -> None:
@@ -51,16 +57,20 @@ def run(command: Command, *, stdin: IO[bytes] | None = None) -> None:
         raise CommandFailed(_title(command), process.returncode, "\n".join(tail), command.log)
 
 
-def output(command: Command, *, timeout_s: float = 60) -> str:
-    """Run to the end and return its standard output; raises CommandFailed, also when it takes too long."""
+def output(command: Command, *, timeout_s: float = 60, text: str | None = None) -> str:
+    """Run to the end, with `text` to read, and return its standard output.
+
+    Raises CommandFailed, also when it takes too long, and MachineError when there is no such program.
+    """
     try:
         done = subprocess.run(
             [str(part) for part in command.argv],
-            env={**os.environ, **command.env},
+            env=command.environment,
             cwd=command.cwd,
-            stdin=subprocess.DEVNULL,
+            **({"stdin": subprocess.DEVNULL} if text is None else {"input": text}),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=timeout_s,
             check=False,
         )
@@ -91,7 +101,7 @@ def _start(command: Command, stdin: IO[bytes] | None) -> subprocess.Popen[bytes]
     try:
         return subprocess.Popen(
             [str(part) for part in command.argv],
-            env={**os.environ, **command.env},
+            env=command.environment,
             cwd=command.cwd,
             stdin=stdin or subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -12,12 +12,12 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cluster.local import repository
 from cluster.local.kubectl import Kubectl, Manifest
 from cluster.local.settings import Settings
 
 SYSTEM = "automatrix-system"
 ENGINE = "argocd"
-GIT_USER = "amx"
 GIT_SECRET = "git-credential"  # noqa: S105 - names, not secrets
 ENGINE_SECRET = "argocd-secret"  # noqa: S105
 WEBHOOK_KEY = "webhook.github.secret"
@@ -38,22 +38,20 @@ def ensure(settings: Settings, kubectl: Kubectl) -> Credentials:
     password = read(kubectl, SYSTEM, GIT_SECRET, "password") or secrets.token_urlsafe(24)
     key = read(kubectl, ENGINE, ENGINE_SECRET, WEBHOOK_KEY) or secrets.token_urlsafe(32)
     kubectl.apply(build(password, key))
-    write_private(
-        settings.cluster_dir / "git-credential", f"http://{GIT_USER}:{password}@127.0.0.1:{settings.git_port}\n"
-    )
+    write_private(repository.credential_file(settings), repository.credential(settings, password))
     return Credentials(password, key)
 
 
 def build(password: str, key: str) -> list[Manifest]:
     """Build the Secrets: the Git server's, the engine's copy for its repository, and the key on both sides."""
-    repository = {"type": "git", "url": INNER_URL, "username": GIT_USER, "password": password}
+    engines = {"type": "git", "url": INNER_URL, "username": repository.USER, "password": password}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}},
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ENGINE, "labels": RESTRICTED}},
-        secret(SYSTEM, GIT_SECRET, {"username": GIT_USER, "password": password}),
+        secret(SYSTEM, GIT_SECRET, {"username": repository.USER, "password": password}),
         secret(SYSTEM, "git-webhook", {"secret": key}),
         secret(ENGINE, ENGINE_SECRET, {WEBHOOK_KEY: key, "webhook.gitlab.secret": key}),
-        secret(ENGINE, "repository-platform", repository, {"argocd.argoproj.io/secret-type": "repository"}),
+        secret(ENGINE, "repository-platform", engines, {"argocd.argoproj.io/secret-type": "repository"}),
     ]
 
 

@@ -22,7 +22,7 @@ class CommandFailed(MachineError):
     """A started program ended with a status other than 0; `output` holds the end of what it printed."""
 
     def __init__(self, title: str, status: int, output: str, log: Path | None = None) -> None:
-        last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output")
-        super().__init__(f"{title} failed with status {status}: {last}", f"see {log}" if log else "")
         self.status = status
         self.output = output
+        self.last_line = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output")
+        super().__init__(f"{title} failed with status {status}: {self.last_line}", f"see {log}" if log else "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,16 +56,11 @@ class Kubectl:
     def apply(self, manifests: Sequence[Manifest], *arguments: str) -> None:
         """Apply manifests on the server's side, as field manager `amx`, over what other managers set."""
         command = self.argv("apply", "--server-side", "--force-conflicts", f"--field-manager={FIELD_MANAGER}")
-        done = subprocess.run(
-            [*command, "--filename=-", *arguments],
-            input=yaml.safe_dump_all(manifests),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
+        output(
+            Command([*command, "--filename=-", *arguments], title="kubectl apply"),
+            timeout_s=120,
+            text=yaml.safe_dump_all(manifests),
         )
-        if done.returncode:
-            raise CommandFailed("kubectl apply", done.returncode, done.stderr)
 
     def answers(self) -> bool:
         """Whether the API server says it is ready, now."""

@@ -6,7 +6,6 @@ Out: one commit on `main`, if the server has none. A history that is there is th
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.local.errors import CommandFailed
+from cluster.local.repository import environment, git, url
 from cluster.local.settings import ROOT, Settings
 
 FOLDERS = ("charts", "gitops")
@@ -31,9 +31,10 @@ def seed(settings: Settings, tags: Mapping[str, str]) -> bool:
         tree = Path(folder)
         copy(ROOT, tree)
         release(tree, tags)
-        git(settings, tree, "init", "--quiet", f"--initial-branch={BRANCH}")
-        git(settings, tree, "add", "--all", "--force")
-        git(settings, tree, "commit", "--quiet", "--message=Begin with the platform's charts and its sample tenant")
+        env = environment(settings)
+        git(env, "init", "--quiet", f"--initial-branch={BRANCH}", cwd=tree)
+        git(env, "add", "--all", "--force", cwd=tree)
+        git(env, "commit", "--quiet", "--message=Begin with the platform's charts and its sample tenant", cwd=tree)
         push(settings, tree)
     return True
 
@@ -43,7 +44,7 @@ def push(settings: Settings, tree: Path) -> None:
     command = ["git", "push", "--quiet", url(settings), BRANCH]
     with subprocess.Popen(
         command,
-        env=environment(settings),
+        env=environment(settings, patient=True),
         cwd=tree,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -61,12 +62,7 @@ def push(settings: Settings, tree: Path) -> None:
 
 def has_commit(settings: Settings) -> bool:
     """Whether the server's branch has a commit."""
-    return bool(git(settings, None, "ls-remote", "--heads", url(settings), BRANCH).strip())
-
-
-def url(settings: Settings) -> str:
-    """Where the host reaches the repository."""
-    return f"http://amx@127.0.0.1:{settings.git_port}/platform.git"
+    return bool(git(environment(settings), "ls-remote", "--heads", url(settings), BRANCH).strip())
 
 
 def copy(source: Path, target: Path) -> None:
@@ -102,46 +98,3 @@ def released(line: str, tags: Mapping[str, str]) -> str:
         if f"repository: {repository}," in line:
             return line.replace(UNRELEASED, f'tag: "{tag}"')
     return line
-
-
-def git(settings: Settings, folder: Path | None, *arguments: str) -> str:
-    """Run git to its end; raises CommandFailed with its words."""
-    title = f"git {arguments[0]}"
-    try:
-        done = subprocess.run(
-            ["git", *arguments],
-            env=environment(settings),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PUSH_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as hang:
-        raise CommandFailed(title, -1, f"no end after {PUSH_S} s") from hang
-    if done.returncode:
-        raise CommandFailed(title, done.returncode, done.stderr)
-    return done.stdout
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """Return an environment with nothing of the user's Git configuration but this cluster's credential."""
-    configured = {
-        "credential.helper": f"store --file={settings.cluster_dir / 'git-credential'}",
-        "http.proxy": "",
-        "user.name": "AutoMatrix",
-        "user.email": "amx@localhost",
-        "commit.gpgSign": "false",
-    }
-    env = {
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CONFIG_COUNT": str(len(configured)),
-    }
-    for number, (key, value) in enumerate(configured.items()):
-        env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    # A hook that started us (a test run of pre-push) would point every git at its own repository.
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return clean | env

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.local import applications, engine, hosttools, kind, releases, serving
+from cluster.local import applications, engine, hosttools, kind, releases, repository, serving
 from cluster.local.applications import Application
 from cluster.local.kubectl import Kubectl, Manifest
 from cluster.local.progress import Progress
@@ -82,9 +82,9 @@ def status(settings: Settings, progress: Progress | None = None) -> Status:
         releases=read_releases(kubectl),
         applications=tuple(applications.applications(kubectl)),
         urls=read_urls(kubectl, settings.http_port),
-        git_url=f"http://127.0.0.1:{settings.git_port}/platform.git",
+        git_url=repository.public_url(settings),
         kubeconfig=settings.kubeconfig,
-        credential_file=settings.cluster_dir / "git-credential",
+        credential_file=repository.credential_file(settings),
     )
 
 

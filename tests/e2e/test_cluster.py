@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cluster.local import down, kind, releases, up
+from cluster.local import down, kind, releases, repository, up
 from cluster.local.doctor import doctor
 from cluster.local.errors import CommandFailed, MachineError
 from cluster.local.kubectl import Kubectl
@@ -112,10 +111,10 @@ def test_status_says_that_all_is_well(cluster: Cluster) -> None:
 
 def test_the_gateway_and_the_git_server_answer_on_the_host(cluster: Cluster, gateway: Callable[..., Answer]) -> None:
     assert gateway("nobody.localhost").status == 404
-    url = f"http://127.0.0.1:{cluster.settings.git_port}/platform.git"
-    helper = f"credential.helper=store --file={cluster.settings.cluster_dir / 'git-credential'}"
-    command = ["git", "-c", helper, "-c", "http.proxy=", "ls-remote", url, "refs/heads/main"]
-    assert "refs/heads/main" in subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    asked = repository.git(
+        repository.environment(cluster.settings), "ls-remote", repository.url(cluster.settings), "refs/heads/main"
+    )
+    assert "refs/heads/main" in asked
 
 
 def test_pods_of_every_node_resolve_and_reach_services_of_every_node(
