@@ -45,6 +45,8 @@ def demo(output: OutputOption = Format.TEXT) -> None:
 
 
 def _summary(result: Result, settings: Settings) -> str:
+    from cluster.local.invocation import amx
+
     requests = result.requests
     reasons = ", ".join(f"{count} times {reason}" for reason, count in requests.reasons.most_common(3))
     count = f"{requests.sent} requests were sent meanwhile, {requests.failed} failed"
@@ -53,15 +55,14 @@ def _summary(result: Result, settings: Settings) -> str:
     lines += [f"{'✗' if requests.failed else '✓'} {'requests':<11} {count}{f' ({reasons})' if reasons else ''}", ""]
     if not result.ok:
         return "\n".join([*lines, "The story did not go as told. What is wrong with the cluster: amx doctor"])
-    name = "" if settings.cluster_name == "automatrix" else f"AMX_CLUSTER_NAME={settings.cluster_name} "
     return "\n".join(
         [
             *lines,
             "The cluster stays up. To go on:",
             f"  see it            curl -H 'Host: hub-dev.localhost' http://127.0.0.1:{settings.http_port}/",
-            f"  change it         {name}.venv/bin/amx clone /tmp/platform, edit, git push",
-            f"  the last push     {name}.venv/bin/amx receipt",
-            f'  kubectl           eval "$({name}.venv/bin/amx env)"; kubectl -n argocd get applications',
-            f"  remove it         {name}make down",
+            f"  change it         {amx(settings, 'clone')} /tmp/platform  # then edit there, and git push",
+            f"  the last push     {amx(settings, 'receipt')}",
+            f'  kubectl           eval "$({amx(settings, "env")})"; kubectl -n argocd get applications',
+            f"  remove it         {amx(settings, 'down')}",
         ]
     )

@@ -57,7 +57,7 @@ def revive(settings: Settings, progress: Progress) -> Engine | None:
 def remove(settings: Settings, present: Engine, progress: Progress) -> tuple[str, ...]:
     """Remove the nodes and the network of this checkout's cluster; return the nodes' names."""
     found = kind.nodes(present, settings.cluster_name)
-    if found and not is_abandoned(found[0].owner):
+    if found and not kind.is_abandoned(found[0].owner):
         kind.check_owner(settings, found)
         state.claim(settings)  # the nodes prove it; should this call be killed, the next one knows it without them
     if found:
@@ -67,11 +67,6 @@ def remove(settings: Settings, present: Engine, progress: Progress) -> tuple[str
             wait_for_loops(before)
     kind.delete_network(present, settings.cluster_name)
     return tuple(node.name for node in found)
-
-
-def is_abandoned(owner: Path | None) -> bool:
-    """Whether the checkout a cluster belongs to is no more: then anybody may remove it."""
-    return owner is not None and not owner.parent.parent.exists()
 
 
 def loop_files() -> dict[str, str]:

@@ -81,25 +81,36 @@ def check_owner(settings: Settings, found: list[Node]) -> None:
     if owner == owner_folder(settings):
         return
     whose = f"belongs to {owner.parent}" if owner else "was not made by amx"
-    raise MachineError(
-        f"a cluster named {settings.cluster_name} exists and {whose}",
-        "choose another name and ports: AMX_CLUSTER_NAME, AMX_HTTP_PORT, AMX_GIT_PORT",
-    )
+    remedy = "choose another name and ports: AMX_CLUSTER_NAME, AMX_HTTP_PORT, AMX_GIT_PORT"
+    if is_abandoned(owner):  # a checkout that was moved
+        whose += ", which is gone"
+        remedy = f"remove it with what it stores: amx down; or {remedy}"
+    raise MachineError(f"a cluster named {settings.cluster_name} exists and {whose}", remedy)
+
+
+def is_abandoned(owner: Path | None) -> bool:
+    """Whether the checkout a cluster belongs to is no more: then anybody may remove it."""
+    return owner is not None and not owner.parent.parent.exists()
 
 
 def check_shape(settings: Settings, found: list[Node], workers: int | None) -> None:
     """Raise MachineError when the cluster is not as asked for and could only be so by making it anew."""
-    remedy = "remove it first: amx down"
+    anew = "make it anew, which loses what it stores, the Git history too: amx down"
     present = sum(node.role == "worker" for node in found)
     if workers is not None and workers != present:
-        raise MachineError(f"the cluster has {present} workers, {workers} are asked for", remedy)
+        raise MachineError(
+            f"the cluster has {present} workers, {workers} are asked for", f"--workers {present}, or {anew}"
+        )
     ports = found[0].ports
     for setting, inside, wanted in (
         ("AMX_HTTP_PORT", HTTP_NODE_PORT, settings.http_port),
         ("AMX_GIT_PORT", GIT_NODE_PORT, settings.git_port),
     ):
         if ports.get(inside) != wanted:
-            raise MachineError(f"the cluster answers on port {ports.get(inside)}, {setting} is {wanted}", remedy)
+            raise MachineError(
+                f"the cluster answers on port {ports.get(inside)}, {setting} is {wanted}",
+                f"set {setting}={ports.get(inside)}, or {anew}",
+            )
 
 
 def is_made(engine: Engine, found: list[Node]) -> bool:
@@ -124,6 +135,7 @@ class Making:
 def create(settings: Settings, engine: Engine, making: Making) -> None:
     """Make the cluster and its kubeconfig; raises CommandFailed, and leaves the failed nodes' logs beside it."""
     state.claim(settings)
+    state.record_ports(settings)
     owner_folder(settings).mkdir(exist_ok=True)
     path = settings.cluster_dir / "kind.yaml"
     path.write_text(yaml.safe_dump(making.config, sort_keys=False))

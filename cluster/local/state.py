@@ -8,11 +8,12 @@ Trade-off: everything written there must be named in `WRITTEN`, or `down` leaves
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from cluster.local.errors import MachineError
-from cluster.local.settings import Settings
+from cluster.local.settings import PORTS_FILE, Settings
 
 MARK = ".automatrix"
 MARK_TEXT = "amx keeps the state of one cluster here; `amx down` removes it.\n"
@@ -23,7 +24,7 @@ WRITTEN = (
     "kubeconfig.lock",  # kind's, while it writes
     "git-credential",
     ".git-credential.*",  # half-written
-    "ports.json",
+    PORTS_FILE,
     "kind.yaml",
     f"{NODE}/addresses.json",
     "logs/kind-create.log",
@@ -62,6 +63,12 @@ def claim(settings: Settings) -> None:
     mark = settings.cluster_dir / MARK
     if not mark.exists():
         mark.write_text(MARK_TEXT)
+
+
+def record_ports(settings: Settings) -> None:
+    """Keep the ports of the cluster that is there: from now on they are the default of every command."""
+    ports = {"AMX_HTTP_PORT": settings.http_port, "AMX_GIT_PORT": settings.git_port}
+    (settings.cluster_dir / PORTS_FILE).write_text(json.dumps(ports) + "\n")
 
 
 def remove(settings: Settings) -> list[str]:

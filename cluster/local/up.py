@@ -146,6 +146,7 @@ def ensure_cluster(machine: Machine, workers: int | None) -> bool:
         if kind.is_made(machine.engine, found):
             kind.check_shape(settings, found, workers)
             state.claim(settings)
+            state.record_ports(settings)
             kind.write_kubeconfig(settings, machine.engine, machine.kind)
             wait_for_api(machine)
             return False

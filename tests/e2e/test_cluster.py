@@ -195,5 +195,5 @@ def test_a_cluster_of_another_checkout_is_left_alone(cluster: Cluster, tmp_path:
 
 
 def test_a_different_number_of_workers_is_not_made_by_surprise(cluster: Cluster) -> None:
-    with pytest.raises(MachineError, match="remove it first: amx down"):
+    with pytest.raises(MachineError, match="--workers 1, or make it anew, which loses what it stores"):
         up.up(cluster.settings, 3, Progress(quiet=True))

@@ -41,13 +41,18 @@ def test_a_stopped_node_still_says_whose_it_is() -> None:
     assert found == Node("x-control-plane", "control-plane", False, "", {30080: 9000}, Path("/src/.amx/x/node"))
 
 
-@pytest.mark.parametrize(
-    ("owner", "said"),
-    [(Path("/elsewhere/.amx/automatrix/node"), "belongs to /elsewhere/.amx/automatrix"), (None, "was not made by amx")],
-)
-def test_another_checkouts_cluster_is_not_ours(tmp_path: Path, owner: Path | None, said: str) -> None:
-    with pytest.raises(MachineError, match=said):
-        kind.check_owner(settings(tmp_path), [node(owner)])
+def test_another_checkouts_cluster_is_not_ours(tmp_path: Path) -> None:
+    other = tmp_path / "other" / ".amx"
+    other.mkdir(parents=True)
+    with pytest.raises(MachineError, match=f"belongs to {other}/automatrix .choose another name"):
+        kind.check_owner(settings(tmp_path), [node(other / "automatrix" / "node")])
+    with pytest.raises(MachineError, match=r"was not made by amx .choose another name"):
+        kind.check_owner(settings(tmp_path), [node(None)])
+
+
+def test_a_checkout_that_was_moved_is_told_how_to_get_rid_of_its_cluster(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"belongs to /elsewhere/.amx/automatrix, which is gone .*: amx down; or"):
+        kind.check_owner(settings(tmp_path), [node(Path("/elsewhere/.amx/automatrix/node"))])
 
 
 def test_our_own_cluster_is_ours(tmp_path: Path) -> None:
@@ -58,16 +63,16 @@ def test_our_own_cluster_is_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("found", "workers", "said"),
     [
-        ([node(None)], 2, "has 0 workers, 2 are asked for"),
-        ([node(None), node(None, "worker")], 0, "has 1 workers, 0 are asked for"),
-        ([node(None, http=9000)], None, "answers on port 9000, AMX_HTTP_PORT is 8080"),
-        ([node(None, git=9001)], None, "answers on port 9001, AMX_GIT_PORT is 8081"),
+        ([node(None)], 2, "has 0 workers, 2 are asked for .--workers 0, or"),
+        ([node(None), node(None, "worker")], 0, "has 1 workers, 0 are asked for .--workers 1, or"),
+        ([node(None, http=9000)], None, "answers on port 9000, AMX_HTTP_PORT is 8080 .set AMX_HTTP_PORT=9000, or"),
+        ([node(None, git=9001)], None, "answers on port 9001, AMX_GIT_PORT is 8081 .set AMX_GIT_PORT=9001, or"),
     ],
 )
 def test_a_cluster_of_another_shape_is_not_changed(
     tmp_path: Path, found: list[Node], workers: int | None, said: str
 ) -> None:
-    with pytest.raises(MachineError, match=f"{said}.*amx down"):
+    with pytest.raises(MachineError, match=f"{said} make it anew, which loses what it stores.*amx down"):
         kind.check_shape(settings(tmp_path), found, workers)
 
 

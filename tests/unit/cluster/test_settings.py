@@ -12,7 +12,7 @@ from cluster.local.settings import PORTS_FILE, Settings
 
 @pytest.mark.parametrize("text", ["eighty", "²", "٨٠٨٠", "8080.5", "-1", "0", "65536", " 80", "1" * 5000])
 def test_what_is_no_port_is_named(text: str) -> None:
-    with pytest.raises(MachineError, match="AMX_HTTP_PORT is .*use a port number from 1 to 65535"):
+    with pytest.raises(MachineError, match=r"AMX_HTTP_PORT is .*use a port number from 1 to 65535"):
         Settings.from_environment({"AMX_HTTP_PORT": text})
 
 
