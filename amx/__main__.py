@@ -45,6 +45,11 @@ def main() -> None:
         if exit_.code == INTERRUPTED:
             _stop_interrupted()
         raise
+    except OSError as error:  # of a file the user named, or a full disk: the system's words and the file say it
+        if os.environ.get("AMX_DEBUG"):
+            raise
+        sys.stderr.write(f"amx: {_words_of(error)}\n")
+        raise SystemExit(FAILED) from None
     except Exception as error:
         if os.environ.get("AMX_DEBUG") or not _is_on_purpose(error):
             raise
@@ -57,6 +62,11 @@ def _is_on_purpose(error: Exception) -> bool:
     from operators.kit.errors import PlatformError
 
     return isinstance(error, MachineError | PlatformError)
+
+
+def _words_of(error: OSError) -> str:
+    said = error.strerror or str(error) or type(error).__name__
+    return f"{said}: {error.filename}" if error.filename else said
 
 
 def _stop_interrupted() -> None:

@@ -48,11 +48,17 @@ def merge(source: Path, target: Path) -> None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise MachineError(f"{path} cannot be read as a kubeconfig: {error}") from error
-    if not isinstance(content, dict):
-        raise MachineError(f"{path} is not a kubeconfig")
+    if not isinstance(content, dict) or not all(_is_named_list(content.get(name)) for name in LISTS):
+        raise MachineError(f"{path} is not a kubeconfig", "mend it, or name another: KUBECONFIG=<file>")
     return content
+
+
+def _is_named_list(value: Any) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, list) and all(isinstance(entry, dict) and "name" in entry for entry in value)
 
 
 def _replace(target: Path, text: str) -> None:

@@ -53,7 +53,9 @@ def test_without_a_file_one_is_made_that_only_the_user_can_read(tmp_path: Path) 
     assert yaml.safe_load(target.read_text())["current-context"] == ""
 
 
-@pytest.mark.parametrize("text", ["[not a kubeconfig]", "{"])
+@pytest.mark.parametrize(
+    "text", ["[not a kubeconfig]", "{", "clusters: 5", "users: [5]", "contexts: [{}]", "clusters: {name: x}"]
+)
 def test_a_file_that_is_something_else_is_left_as_it_is(text: str, tmp_path: Path) -> None:
     target = tmp_path / "mine"
     target.write_text(text)

@@ -45,6 +45,25 @@ def test_what_is_wrong_is_one_line_that_names_the_remedy(tmp_path: Path) -> None
     assert done.stderr == "amx: there is no cluster automatrix (bring it up with: amx up)\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "variables", "says"),
+    [
+        pytest.param(
+            ["down"], {"AMX_STATE_DIR": "/proc/nope"}, "No such file or directory: /proc/nope", id="no folder"
+        ),
+        pytest.param(["down"], {"AMX_STATE_DIR": "/dev/null/x"}, "Not a directory: /dev/null/x", id="a file"),
+        pytest.param(["clone", "x"], {"AMX_GIT_PORT": "²"}, "AMX_GIT_PORT is '²'", id="a digit that is no number"),
+    ],
+)
+def test_a_setting_that_leads_nowhere_is_one_line(
+    arguments: list[str], variables: dict[str, str], says: str, tmp_path: Path
+) -> None:
+    done = amx(*arguments, state=tmp_path, **variables)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"amx: {says}")
+    assert done.stderr.count("\n") == 1
+
+
 def test_debug_shows_where_it_went_wrong(tmp_path: Path) -> None:
     assert "Traceback" in amx("--debug", "kubeconfig", state=tmp_path).stderr
 
