@@ -20,12 +20,11 @@ from cluster.local.settings import Settings
 
 def doctor(settings: Settings, progress: Progress | None = None) -> tuple[Check, ...]:
     """Look at everything, outside in; returns one Check per thing looked at."""
-    checks = [host.check_disk(settings)]
     present = engine.find()
     if present is None:
-        return Check("engine", "no container engine answers", UP), *checks
-    checks.insert(0, Check("engine"))
+        return Check("engine", "no container engine answers", UP), host.check_disk(settings, None, ())
     found = kind.nodes(present, settings.cluster_name)
+    checks = [Check("engine"), host.check_disk(settings, present, found)]
     try:
         kind.check_owner(settings, found)
     except MachineError as wrong:

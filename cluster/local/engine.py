@@ -65,6 +65,16 @@ def find() -> Engine | None:
         return None
 
 
+def data_root(present: Engine | None) -> Path:
+    """Where the engine keeps its data; of the platform's own one also before it is there."""
+    if present is None or present.owned:
+        return DATA
+    try:
+        return Path(output(present.command("info", "--format={{.DockerRootDir}}")).strip() or DATA.parent)
+    except CommandFailed:
+        return DATA.parent
+
+
 def ensure(settings: Settings, progress: Progress) -> Engine:
     """An engine that answers; installs and starts one where that is possible. Raises MachineError."""
     found = find()

@@ -1,6 +1,7 @@
 """What this machine must offer before anything is created: each lack is one line with its remedy.
 
-In:  settings, the number of workers, whether the cluster runs already (then its ports and memory are its own).
+In:  settings, the number of workers, and what is there: a cluster (then most of the disk is its own already) that runs
+     (then ports and memory are), a filled cache, and where the engine keeps its data.
 Out: nothing, or the first MachineError. `amx doctor` asks the same questions one by one.
 Trade-off: the limits are what a cluster was measured to need, with some air; a machine that is just below might have
 made it, but would have failed late and unclear.
@@ -9,13 +10,17 @@ made it, but would have failed late and unclear.
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import platform
 import shutil
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.local.errors import MachineError
+from cluster.local.images import node
 from cluster.local.settings import Settings
 
 GIB = 1024**3
@@ -25,18 +30,43 @@ DISK_CLUSTER = 6 * GIB
 """For the node's file system, its images, and a first few volumes."""
 DISK_BUILD = 14 * GIB
 """More, while an empty cache is filled: compilers, sources and images."""
+DISK_LAST = 4 * GIB
+"""Of that, what its last step takes, however much is in the cache already: the node image and the copy that is kept."""
+DISK_MADE = GIB
+"""For what a cluster that is there will yet write."""
 SYSTEMS = {("Linux", "x86_64"), ("Linux", "aarch64")}
 MAX_WORKERS = 9
 
 
-def check(settings: Settings, workers: int, *, running: bool, cached: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What there is before `amx up` begins."""
+
+    made: bool
+    """The cluster's nodes, running or not."""
+    running: bool
+    cached: bool
+    data: Path
+    """Where the container engine keeps, or will keep, its data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Bytes that are needed on the disk of a folder; `movable` when the cache is to be on it."""
+
+    folder: Path
+    wanted: int
+    movable: bool = False
+
+
+def check(settings: Settings, workers: int, present: Present) -> None:
     """Raise MachineError for the first thing that stands in the way of a cluster with `workers` workers."""
     check_platform()
     check_workers(workers)
-    if not running:
+    if not present.running:
         check_ports({"AMX_HTTP_PORT": settings.http_port, "AMX_GIT_PORT": settings.git_port})
         check_memory(workers)
-    check_disk(settings, cached=cached)
+    check_disk(disk_needs(settings, present))
 
 
 def check_platform() -> None:
@@ -74,14 +104,15 @@ def check_memory(workers: int) -> None:
         )
 
 
-def check_disk(settings: Settings, *, cached: bool) -> None:
-    """Enough room for the engine's data and, while it is not filled, for the cache."""
-    for path, wanted in disk_wanted(settings, cached=cached).items():
-        free = disk_free(path)
-        if free < wanted:
+def check_disk(needs: Sequence[Need]) -> None:
+    """Enough room on every disk."""
+    for need in needs:
+        free = disk_free(need.folder)
+        if free < need.wanted:
+            cache = ", or move the cache: AMX_CACHE_DIR=<folder on another disk>" if need.movable else ""
             raise MachineError(
-                f"the disk of {path} has {free / GIB:.1f} GiB free, {wanted / GIB:.0f} are needed",
-                "free some, or move the cache: AMX_CACHE_DIR=<folder on another disk>",
+                f"the disk of {need.folder} has {free / GIB:.1f} GiB free, {need.wanted / GIB:.1f} are needed",
+                f"free some{cache or ' there'}",
             )
 
 
@@ -103,16 +134,34 @@ def memory_available() -> int:
     return available
 
 
-def disk_wanted(settings: Settings, *, cached: bool) -> dict[Path, int]:
-    """Bytes needed by folder; folders on one disk are added up under the first of them."""
-    data = Path("/var/lib")
-    needs = {data: DISK_CLUSTER} | ({} if cached else {settings.cache_dir: DISK_BUILD})
-    by_disk: dict[int, tuple[Path, int]] = {}
-    for path, wanted in needs.items():
-        disk = existing(path).stat().st_dev
-        first, so_far = by_disk.get(disk, (path, 0))
-        by_disk[disk] = first, so_far + wanted
-    return dict(by_disk.values())
+def disk_needs(settings: Settings, present: Present) -> list[Need]:
+    """List what is needed for the engine's data and, while it is not filled, for the cache; one entry for each disk."""
+    needs = [Need(present.data, DISK_MADE if present.made else DISK_CLUSTER)]
+    if not (present.made or present.cached):
+        left = max(DISK_LAST, DISK_BUILD - bytes_below(settings.cache_dir))
+        needs.append(Need(settings.cache_dir, left, movable=True))
+    by_disk: dict[int, Need] = {}
+    for need in needs:
+        disk = existing(need.folder).stat().st_dev
+        first = by_disk.get(disk)
+        by_disk[disk] = Need(first.folder, first.wanted + need.wanted, movable=True) if first else need
+    return list(by_disk.values())
+
+
+def is_filled(settings: Settings) -> bool:
+    """Whether the cache has the node image of this checkout: it is the last thing that a first build puts there."""
+    names = (node.reference(way).rpartition(":")[2] for way in ("built", "pulled"))
+    return any((settings.cache_dir / "images" / f"{name}.tar").is_file() for name in names)
+
+
+def bytes_below(folder: Path) -> int:
+    """Bytes that a folder's files take on the disk."""
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):  # gone meanwhile
+                total += os.lstat(f"{path}/{name}").st_blocks * 512
+    return total
 
 
 def disk_free(path: Path) -> int:
@@ -126,13 +175,13 @@ def existing(path: Path) -> Path:
 
 
 def is_taken(port: int) -> bool:
-    """Whether nobody else can listen on this loopback port."""
+    """Whether somebody listens on this loopback port. A port that only root may bind is none: the engine can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection in TIME_WAIT is no listener
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
+        except OSError as refused:
+            return refused.errno == errno.EADDRINUSE
     return False
 
 

@@ -122,7 +122,8 @@ def check(settings: Settings, workers: int | None) -> None:
     if not found:
         state.check(settings)
     running = any(node.running for node in found)
-    preflight.check(settings, workers or 0, running=running, cached=(settings.cache_dir / "images").is_dir())
+    there = preflight.Present(bool(found), running, preflight.is_filled(settings), engine.data_root(present))
+    preflight.check(settings, workers or 0, there)
 
 
 def prepare(settings: Settings, progress: Progress, lock: IO[str]) -> Machine:

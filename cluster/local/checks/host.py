@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from cluster.local import preflight
+from cluster.local import engine, invocation, preflight
+from cluster.local.engine import Engine
 from cluster.local.errors import MachineError
 from cluster.local.kind import Node
 from cluster.local.settings import Settings
@@ -13,14 +14,14 @@ from cluster.local.settings import Settings
 from . import UP, Check
 
 
-def check_disk(settings: Settings) -> Check:
-    """Room on the disk for what the cluster will yet write."""
-    low = [
-        f"{path} has {preflight.disk_free(path) / preflight.GIB:.1f} GiB free"
-        for path, wanted in preflight.disk_wanted(settings, cached=True).items()
-        if preflight.disk_free(path) < wanted / 3
-    ]
-    return Check("disk", "; ".join(low), "docker system df" if low else "")
+def check_disk(settings: Settings, present: Engine | None, found: Sequence[Node]) -> Check:
+    """Room on the disks for what the cluster will yet write: what `amx up` asks for, too."""
+    running = any(node.running for node in found)
+    there = preflight.Present(bool(found), running, preflight.is_filled(settings), engine.data_root(present))
+    check = from_error("disk", lambda: preflight.check_disk(preflight.disk_needs(settings, there)))
+    if check.ok or present is None:
+        return check
+    return Check("disk", check.problem, invocation.paste(["docker", "image", "prune"], present.env))
 
 
 def check_memory() -> Check:
