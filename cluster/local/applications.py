@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from cluster.local.kubectl import Kubectl, Manifest
 
 KIND = "applications.argoproj.io"
+STUCK_S = 10
+"""So long an Application must stay broken before nobody waits for it: after a reboot the Git server may be late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,10 @@ class Application:
     health: str
     revision: str
     message: str = ""
+    is_stuck: bool = False
+    """Whether nothing will come by itself: an error in a condition, a failed sync, or changes nobody syncs."""
+    has_applications: bool = False
+    """Whether Applications are among its objects: its health is theirs."""
 
     @property
     def is_fine(self) -> bool:
@@ -31,14 +38,33 @@ def applications(kubectl: Kubectl) -> list[Application]:
     return sorted((read(item) for item in kubectl.items(KIND, "--all-namespaces")), key=lambda one: one.name)
 
 
+@dataclass
+class Patience:
+    """For which Applications it is worth waiting; remembers since when each has been stuck (monotonic seconds)."""
+
+    since: dict[str, float] = field(default_factory=dict)
+
+    def awaited(self, found: Sequence[Application], now: float) -> list[str]:
+        """Name those that may yet become fine; the bootstrap while there is none: the others follow from it."""
+        self.since = {one.name: self.since.get(one.name, now) for one in found if one.is_stuck}
+        hopeful = [one for one in found if not one.is_fine and now - self.since.get(one.name, now) < STUCK_S]
+        # One that has brought all of its Applications is not waited for beside them: a stuck one would hold it up.
+        waiting = [one for one in hopeful if not (one.has_applications and one.sync == "Synced")]
+        return [f"{one.name} ({one.health})" for one in waiting] if found else ["bootstrap"]
+
+
 def read(item: Manifest) -> Application:
     """Read one; the message is its first condition, or the last operation's when that did not succeed."""
     status = item.get("status") or {}
     operation = status.get("operationState") or {}
-    messages = [condition.get("message", "") for condition in status.get("conditions") or ()]
-    if operation.get("phase") in {"Failed", "Error"}:
+    conditions = status.get("conditions") or ()
+    messages = [condition.get("message", "") for condition in conditions]
+    failed = operation.get("phase") in {"Failed", "Error"}
+    if failed:
         messages.append(operation.get("message", ""))
     sync = status.get("sync") or {}
+    automated = (item["spec"].get("syncPolicy") or {}).get("automated")
+    by_hand = sync.get("status") == "OutOfSync" and (automated is None or automated.get("enabled") is False)
     return Application(
         item["metadata"]["name"],
         (item["spec"].get("destination") or {}).get("namespace", ""),
@@ -46,4 +72,6 @@ def read(item: Manifest) -> Application:
         (status.get("health") or {}).get("status", "Unknown"),
         sync.get("revision", ""),
         next((message for message in messages if message), ""),
+        failed or by_hand or any(condition.get("type", "").endswith("Error") for condition in conditions),
+        any(resource.get("kind") == "Application" for resource in status.get("resources") or ()),
     )

@@ -209,10 +209,11 @@ def git_lacks(settings: Settings) -> list[str]:
 def wait_for_applications(machine: Machine) -> list[Application]:
     """Give the applications time to become healthy; one that does not is reported, no error: a push may be broken."""
     found: list[Application] = []
+    patience = applications.Patience()
 
     def lacking() -> list[str]:
         found[:] = applications.applications(machine.kubectl)
-        return [f"{one.name} ({one.health})" for one in found if not one.is_fine] if len(found) > 1 else ["bootstrap"]
+        return patience.awaited(found, time.monotonic())
 
     with machine.progress.step("wait for the applications") as step:
         return wait_or_report(lacking, found, step.note)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cluster.local import kind, releases, seed, serving
+from cluster.local.applications import STUCK_S, Application, Patience
 from cluster.local.applications import read as read_application
 from cluster.local.checks.platform import lease_age_s
 from cluster.local.errors import MachineError
@@ -170,6 +171,51 @@ def test_an_application_tells_its_failed_operation() -> None:
     status = {"sync": {"status": "OutOfSync"}, "operationState": {"phase": "Failed", "message": "no such image"}}
     found = read_application({"metadata": {"name": "hub-dev"}, "spec": {}, "status": status})
     assert (found.sync, found.health, found.message, found.is_fine) == ("OutOfSync", "Unknown", "no such image", False)
+
+
+AUTOMATED: dict[str, Any] = {"syncPolicy": {"automated": {}}}
+FINE: dict[str, Any] = {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}}
+
+
+def application(name: str, status: dict[str, Any], spec: dict[str, Any] | None = None) -> Application:
+    return read_application({"metadata": {"name": name}, "spec": AUTOMATED if spec is None else spec, "status": status})
+
+
+@pytest.mark.parametrize(
+    ("status", "spec", "stuck"),
+    [
+        pytest.param(FINE, None, False, id="fine"),
+        pytest.param({}, None, False, id="not looked at yet"),
+        pytest.param(FINE | {"health": {"status": "Progressing"}}, None, False, id="its pods start"),
+        pytest.param({"sync": {"status": "OutOfSync"}}, None, False, id="about to be synced"),
+        pytest.param({"sync": {"status": "OutOfSync"}}, {}, True, id="synced by hand only"),
+        pytest.param({"operationState": {"phase": "Failed"}}, None, True, id="the sync failed"),
+        pytest.param({"operationState": {"phase": "Running"}}, None, False, id="the sync is tried again"),
+        pytest.param({"conditions": [{"type": "ComparisonError"}]}, None, True, id="the chart is broken"),
+        pytest.param({"conditions": [{"type": "PruneFrozenWarning"}]}, None, False, id="a warning"),
+    ],
+)
+def test_an_application_is_stuck_when_nothing_comes_by_itself(
+    status: dict[str, Any], spec: dict[str, Any] | None, *, stuck: bool
+) -> None:
+    assert application("hub-dev", status, spec).is_stuck is stuck
+
+
+def test_nobody_waits_for_what_does_not_come() -> None:
+    bootstrap, broken = application("bootstrap", FINE), application("hub", {"operationState": {"phase": "Error"}})
+    starting = application("api", FINE | {"health": {"status": "Progressing"}})
+    patience = Patience()
+    assert patience.awaited([], 0) == ["bootstrap"]
+    assert patience.awaited([bootstrap], 0) == [], "a fork without tenants"
+    assert patience.awaited([bootstrap, broken, starting], 0) == ["hub (Unknown)", "api (Progressing)"]
+    assert patience.awaited([bootstrap, broken, starting], STUCK_S) == ["api (Progressing)"]
+    assert patience.awaited([bootstrap, application("hub", {})], STUCK_S + 1) == ["hub (Unknown)"], "it is tried again"
+    assert patience.awaited([bootstrap, broken], STUCK_S + 2) == ["hub (Unknown)"]
+    degraded = application(
+        "bootstrap", FINE | {"health": {"status": "Degraded"}, "resources": [{"kind": "Application"}]}
+    )
+    assert patience.awaited([degraded, broken], 2 * STUCK_S + 2) == [], "its health is that of the broken one"
+    assert patience.awaited([degraded, starting], 2 * STUCK_S + 2) == ["api (Progressing)"]
 
 
 def test_a_lease_nobody_holds_has_no_age() -> None:
