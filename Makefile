@@ -12,7 +12,12 @@ AMX := $(RUN) -m amx
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): requirements-dev.lock pyproject.toml tools/setup.sh
+# The stamp says nothing of a Python that the system has taken away or replaced since: then it is made anew.
+WORKS := $(shell { $(RUN) -c 'import pip; print("yes")'; } 2>/dev/null)
+
+FORCE:
+
+$(READY): requirements-dev.lock pyproject.toml tools/setup.sh $(if $(WORKS),,FORCE)
 	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
 
 .PHONY: setup

@@ -64,6 +64,37 @@ def test_without_ensurepip_and_without_root_the_package_is_named(tmp_path: Path,
     assert not (tmp_path / "venv").exists()
 
 
+def says(venv: Path) -> str:
+    """What `make setup` would do with this environment."""
+    return subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", "setup", f"VENV={venv}"],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+
+
+def test_an_environment_whose_python_is_gone_or_another_is_made_anew(tmp_path: Path) -> None:
+    venv = tmp_path / "venv"
+    assert "tools/setup.sh" in says(venv)
+    (venv / "bin").mkdir(parents=True)
+    (venv / ".ready").touch()
+    python = venv / "bin" / "python"
+    system = Path(sys.executable).resolve()
+    (venv / "pyvenv.cfg").write_text(f"home = {system.parent}\ninclude-system-site-packages = false\n")
+    python.symlink_to(system)
+    assert "tools/setup.sh" in says(venv), "its packages are those of another version"
+    python.unlink()
+    python.symlink_to(tmp_path / "gone")
+    assert "tools/setup.sh" in says(venv)
+    python.unlink()
+    program(venv / "bin", "python", f'exec {sys.executable} "$@"')
+    assert "tools/setup.sh" not in says(venv), "nothing is missing"
+
+
 def test_an_interrupted_set_up_has_no_stamp_and_is_made_anew(tmp_path: Path, bin_: Path) -> None:
     venv = tmp_path / "venv"
     (venv / "bin").mkdir(parents=True)
