@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from cluster.local import engine, hosttools, kind, probes
-from cluster.local.checks import UP, Check, Patient, host, nodes, platform
+from cluster.local import engine, hosttools, invocation, kind, probes
+from cluster.local.checks import Check, Patient, host, nodes, platform
 from cluster.local.errors import MachineError
 from cluster.local.kubectl import Kubectl
 from cluster.local.progress import Progress
@@ -22,7 +22,9 @@ def doctor(settings: Settings, progress: Progress | None = None) -> tuple[Check,
     """Look at everything, outside in; returns one Check per thing looked at."""
     present = engine.find()
     if present is None:
-        return Check("engine", "no container engine answers", UP), host.check_disk(settings, None, ())
+        return Check("engine", "no container engine answers", invocation.amx(settings, "up")), host.check_disk(
+            settings, None, ()
+        )
     found = kind.nodes(present, settings.cluster_name)
     checks = [Check("engine"), host.check_disk(settings, present, found)]
     try:
@@ -40,7 +42,8 @@ def doctor(settings: Settings, progress: Progress | None = None) -> tuple[Check,
     tools = hosttools.ensure(settings, ("kubectl",), progress or Progress())
     patient = Patient(settings, present, Kubectl.of(settings, tools["kubectl"]), found)
     if not patient.kubectl.answers():
-        return *checks, Check("API server", "does not answer", f"docker logs {settings.cluster_name}-control-plane")
+        logs = invocation.paste(["docker", "logs", f"{settings.cluster_name}-control-plane"], present.env)
+        return *checks, Check("API server", "does not answer", logs)
     return *checks, Check("API server"), *examine(patient)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import shlex
+import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,8 @@ from cluster.local.status import status
 from .conftest import Answer, Cluster
 
 Eventually = Callable[..., None]
+# What a shell has in which nobody has said anything about the cluster.
+BARE = {name: value for name, value in os.environ.items() if not name.startswith(("AMX_", "KUBE"))}
 
 
 def server(name: str, image: str, node: str) -> list[dict[str, Any]]:
@@ -176,10 +179,14 @@ def test_the_doctor_finds_nothing_and_then_names_what_is_broken_with_the_command
     dns = {f"{node}: DNS" for node in cluster.nodes}
     eventually(lambda: dns <= problems().keys(), "the doctor misses DNS on every node")
     (command,) = {command for name, command in problems().items() if name in dns}
-    program, *arguments = shlex.split(command)
-    assert program == "kubectl"
-    kubectl.run(*arguments)
+    subprocess.run(["sh", "-c", command], env=BARE, check=True, capture_output=True, timeout=60)
     eventually(lambda: problems() == {}, "after the command all is well")
+    credential = repository.credential_file(cluster.settings)
+    credential.write_text(repository.credential(cluster.settings, "wrong"))
+    command = problems()["git credential"]
+    assert repository.credential(cluster.settings, "wrong") == credential.read_text(), "a refused login erases nothing"
+    subprocess.run(["sh", "-c", command], env=BARE, check=True, capture_output=True, timeout=300)
+    assert problems() == {}
 
 
 def test_a_cluster_of_another_checkout_is_left_alone(cluster: Cluster, tmp_path: Path) -> None:

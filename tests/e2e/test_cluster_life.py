@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.local import down, engine, kind, preflight, up
+from cluster.local import down, engine, invocation, kind, preflight, up
 from cluster.local.commands import locked
 from cluster.local.doctor import doctor
 from cluster.local.progress import Progress
@@ -56,7 +56,8 @@ def test_a_cluster_killed_while_it_is_made_is_made_and_outlives_a_reboot(
 
     cluster.docker("stop", "--time=5", *[node.name for node in nodes], timeout_s=120)
     (stopped,) = [check for check in doctor(other) if not check.ok]
-    assert (stopped.name, stopped.command) == ("cluster", "amx up")
+    assert stopped.name == "cluster"
+    assert stopped.command == invocation.amx(other, "up")
     assert f"{other.cluster_name}-control-plane" in stopped.problem
 
     assert not made_now(other)

@@ -1,6 +1,7 @@
 """The checks of `amx doctor`, one function each: of the host, of every node, of the platform.
 
-Every check looks for itself, so that one cause shows where it is and not only where it hurts.
+Every check looks for itself, so that one cause shows where it is and not only where it hurts. The command it names can
+be pasted as it is: kubectl lies in the cache, and the platform's own engine is not where docker looks by itself.
 """
 
 from __future__ import annotations
@@ -8,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.local import invocation
 from cluster.local.engine import Engine
 from cluster.local.kind import Node
 from cluster.local.kubectl import Kubectl, Manifest
 from cluster.local.settings import Settings
-
-UP = "amx up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,14 @@ class Patient:
     kubectl: Kubectl
     nodes: list[Node]
 
+    @property
+    def up(self) -> str:
+        """The command that brings up, or up to date, what is missing."""
+        return invocation.amx(self.settings, "up")
+
     def command(self, *arguments: str) -> str:
-        """Return a kubectl command as the user would type it."""
-        return " ".join(["kubectl", f"--kubeconfig={self.settings.kubeconfig}", *arguments])
+        """Return a kubectl command to paste."""
+        return invocation.paste(self.kubectl.argv(*arguments))
 
 
 def condition(item: Manifest, kind_of: str) -> dict[str, Any]:

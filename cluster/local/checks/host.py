@@ -11,7 +11,7 @@ from cluster.local.errors import MachineError
 from cluster.local.kind import Node
 from cluster.local.settings import Settings
 
-from . import UP, Check
+from . import Check
 
 
 def check_disk(settings: Settings, present: Engine | None, found: Sequence[Node]) -> Check:
@@ -19,7 +19,7 @@ def check_disk(settings: Settings, present: Engine | None, found: Sequence[Node]
     running = any(node.running for node in found)
     there = preflight.Present(bool(found), running, preflight.is_filled(settings), engine.data_root(present))
     check = from_error("disk", lambda: preflight.check_disk(preflight.disk_needs(settings, there)))
-    if check.ok or present is None:
+    if check.ok or present is None or str(there.data) not in check.problem:
         return check
     return Check("disk", check.problem, invocation.paste(["docker", "image", "prune"], present.env))
 
@@ -46,17 +46,18 @@ def from_error(name: str, look: Callable[[], None]) -> Check:
 
 def check_nodes(settings: Settings, found: list[Node]) -> Check:
     """The node containers are there and run."""
+    up = invocation.amx(settings, "up")
     if not found:
-        return Check("cluster", f"there is no cluster {settings.cluster_name}", UP)
+        return Check("cluster", f"there is no cluster {settings.cluster_name}", up)
     stopped = [node.name for node in found if not node.running]
-    return Check("cluster", f"stopped: {', '.join(stopped)}" if stopped else "", UP if stopped else "")
+    return Check("cluster", f"stopped: {', '.join(stopped)}" if stopped else "", up if stopped else "")
 
 
 def check_kubeconfig(settings: Settings) -> Check:
     """The cluster's own kubeconfig is there and private."""
     path = settings.kubeconfig
     if not path.is_file():
-        return Check("kubeconfig", f"{path} is missing", UP)
+        return Check("kubeconfig", f"{path} is missing", invocation.amx(settings, "up"))
     if path.stat().st_mode & 0o077:
-        return Check("kubeconfig", f"{path} can be read by others", f"chmod 600 {path}")
+        return Check("kubeconfig", f"{path} can be read by others", invocation.paste(["chmod", "600", str(path)]))
     return Check("kubeconfig")

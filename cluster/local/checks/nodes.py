@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.local import probes
+from cluster.local import invocation, probes
 from cluster.local.kubectl import Manifest
 
 from . import Check, Patient, condition
@@ -13,7 +13,9 @@ def check_ready(patient: Patient, name: str, node: Manifest | None) -> Check:
     title = f"{name}: node"
     look = patient.command("describe", "node", name)
     if node is None:
-        return Check(title, "is not a node of the cluster", "amx down && amx up")
+        return Check(
+            title, "is not a node of the cluster", f"{invocation.amx(patient.settings, 'down')} && {patient.up}"
+        )
     ready = condition(node, "Ready")
     if ready.get("status") != "True":
         return Check(title, f"not ready: {ready.get('message', 'no word from its kubelet')}", look)

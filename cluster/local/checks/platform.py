@@ -7,21 +7,24 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from cluster.local import applications, serving
+from cluster.local import applications, repository, serving
+from cluster.local.errors import CommandFailed
 from cluster.local.kubectl import Manifest
 from cluster.local.storage.manifests import CLASS
 from cluster.local.storage.models import PROVISIONER
 
-from . import UP, Check, Patient, condition
+from . import Check, Patient, condition
 
 LEASE_S = 60
+REFUSED = ("Authentication failed", "could not read Password")
+"""What git says of a wrong password, and of a file without one."""
 
 
 def check_class(patient: Patient) -> Check:
     """The default StorageClass is the platform's."""
     found = patient.kubectl.find("storageclass", CLASS)
     if not found or found["provisioner"] != PROVISIONER:
-        return Check("storage class", f"StorageClass {CLASS} is not served by {PROVISIONER}", UP)
+        return Check("storage class", f"StorageClass {CLASS} is not served by {PROVISIONER}", patient.up)
     return Check("storage class")
 
 
@@ -33,7 +36,7 @@ def check_metrics(patient: Patient) -> Check:
         return Check("metrics")
     command = patient.command("--namespace=kube-system", "rollout", "restart", "deployment", "metrics-server")
     return Check(
-        "metrics", f"no resource metrics: {available.get('message', 'not installed')}", command if found else UP
+        "metrics", f"no resource metrics: {available.get('message', 'not installed')}", command if found else patient.up
     )
 
 
@@ -41,7 +44,7 @@ def check_gateway(patient: Patient) -> Check:
     """The Gateway answers on the host's port, with whatever status."""
     answer = serving.ask(patient.settings.http_port)
     problem = "" if answer.status else f"no answer on port {patient.settings.http_port}: {answer.reason}"
-    return Check("gateway", problem, UP if problem else "")
+    return Check("gateway", problem, patient.up if problem else "")
 
 
 def check_git(patient: Patient) -> Check:
@@ -50,7 +53,19 @@ def check_git(patient: Patient) -> Check:
     if answer.status == HTTPStatus.OK:
         return Check("git server")
     said = answer.reason or f"HTTP {answer.status}"
-    return Check("git server", f"no good answer on port {patient.settings.git_port}: {said}", UP)
+    return Check("git server", f"no good answer on port {patient.settings.git_port}: {said}", patient.up)
+
+
+def check_credential(patient: Patient) -> Check:
+    """The Git server takes the password that clones use; one that does not answer is another check's matter."""
+    settings = patient.settings
+    try:
+        repository.git(repository.environment(settings), "ls-remote", repository.url(settings), timeout_s=30)
+    except CommandFailed as failure:
+        if any(words in failure.output for words in REFUSED):
+            problem = f"the Git server refuses the password in {repository.credential_file(settings)}"
+            return Check("git credential", problem, patient.up)
+    return Check("git credential")
 
 
 def check_lease(patient: Patient) -> Check:
@@ -71,7 +86,7 @@ def lease_age_s(lease: Manifest, now: datetime) -> float | None:
     return (now - datetime.fromisoformat(spec["renewTime"])).total_seconds()
 
 
-QUESTIONS = (check_class, check_metrics, check_gateway, check_git, check_lease)
+QUESTIONS = (check_class, check_metrics, check_gateway, check_git, check_credential, check_lease)
 """The checks with one answer each."""
 
 
@@ -87,7 +102,7 @@ def check_workloads(patient: Patient) -> Iterator[Check]:
         lacks_image = "Image" in problem
         kind_and_name = f"{workload.kind.lower()}/{workload.name}"
         restart = patient.command(f"--namespace={workload.namespace}", "rollout", "restart", kind_and_name)
-        yield Check(f"{workload}", problem, UP if lacks_image else restart)
+        yield Check(f"{workload}", problem, patient.up if lacks_image else restart)
 
 
 def check_applications(patient: Patient) -> Iterator[Check]:
