@@ -127,6 +127,8 @@ def run_together(stages: Sequence[Stage], console: Console) -> list[Result]:
         while waiting or active:
             while waiting and len(active) < max(2, os.cpu_count() or 1):
                 active.append(start(waiting.pop(0), log=True))
+                if not console.is_terminal:  # there the line below shows what runs
+                    console.print(f"  {active[-1].result.stage.name} …", highlight=False)
             status.update("check: " + ", ".join(one.result.stage.name for one in active))
             ended = [one for one in active if one.process.poll() is not None]
             for one in ended:

@@ -63,10 +63,11 @@ def clone(
     """Clone the platform's repository; git push in it deploys."""
     from amx import clone as repositories
     from cluster.local import repository
+    from cluster.local.progress import Progress
     from cluster.local.settings import Settings
 
     settings = Settings.from_environment()
-    path = repositories.clone(settings, directory)
+    path = repositories.clone(settings, directory, Progress())
     show({"directory": path.absolute(), "url": repository.url(settings)}, f"cloned into {path}", output)
 
 

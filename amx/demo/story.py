@@ -78,10 +78,11 @@ class Result:
 def tell(settings: Settings, narrator: Narrator, story: Sequence[Step] = STORY) -> Result:
     """Tell the story; raises MachineError when it cannot even begin."""
     target = Target(f"http://127.0.0.1:{settings.http_port}/", HOST)
-    kubectl = hosttools.ensure(settings, ["kubectl"], Progress())["kubectl"]
-    _wait_for_service(target)
+    progress = Progress()
+    kubectl = hosttools.ensure(settings, ["kubectl"], progress)["kubectl"]
+    _wait_for_service(target, progress)
     with tempfile.TemporaryDirectory(prefix="amx-demo-") as folder, Traffic(target) as traffic:
-        checkout = Checkout(clone.clone(settings, Path(folder) / "platform"))
+        checkout = Checkout(clone.clone(settings, Path(folder) / "platform", progress))
         scene = Scene(checkout, traffic, narrator, _kubectl_of(kubectl, settings), secrets.token_hex(2))
         told = tuple(perform(scene, story))
     return Result(told, traffic.tally(), f"http://{HOST}:{settings.http_port}/")
@@ -105,9 +106,9 @@ def perform(scene: Scene, story: Sequence[Step] = STORY) -> list[Told]:
     return done
 
 
-def _wait_for_service(target: Target) -> None:
+def _wait_for_service(target: Target, progress: Progress) -> None:
     """The story begins when the service answers: just after `amx up` it may still be starting."""
-    with Traffic(target) as first:
+    with progress.step(f"wait until {target.host} answers"), Traffic(target) as first:
         if not first.wait_until_answered(FIRST_ANSWER_TIMEOUT_S):
             reasons = ", ".join(first.tally().reasons) or "no answer"
             raise MachineError(f"{target.host} does not answer at {target.url}: {reasons}", "look with: amx doctor")

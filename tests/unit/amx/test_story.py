@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from amx.demo import steps
+from amx.demo import steps, story
 from amx.demo.checkout import Checkout, replace_value
 from amx.demo.scene import Scene
 from amx.demo.story import STORY, Result, Told, perform
 from amx.demo.traffic import Tally, Target, Traffic
+from cluster.local.errors import MachineError
+from cluster.local.progress import Progress
 
 if TYPE_CHECKING:
     from tests.unit.amx.conftest import World
@@ -121,6 +123,16 @@ def test_requests_that_fail_are_counted_with_their_reason(world: "World", addres
         with traffic._heard:
             assert traffic._heard.wait_for(lambda: traffic._tally.failed >= 5, 10)
     assert traffic.tally().reasons.keys() == {"HTTP 503"}
+
+
+def test_waiting_for_the_first_answer_is_seen(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story._wait_for_service(Target(address, "hub-dev.localhost"), Progress())
+    assert "wait until hub-dev.localhost answers …" in capsys.readouterr().err
+    monkeypatch.setattr(story, "FIRST_ANSWER_TIMEOUT_S", 0.3)
+    with pytest.raises(MachineError, match="does not answer"):
+        story._wait_for_service(Target("http://127.0.0.1:9/", "hub-dev.localhost"), Progress(quiet=True))
 
 
 def test_where_nobody_answers_every_request_fails() -> None:

@@ -12,7 +12,10 @@ import pytest
 from amx import clone
 from cluster.local import credentials, repository, seed
 from cluster.local.errors import MachineError
+from cluster.local.progress import Progress
 from cluster.local.settings import Settings
+
+QUIET = Progress(quiet=True)
 
 
 def settings(state: Path, port: int = 8081) -> Settings:
@@ -68,7 +71,7 @@ def test_a_server_that_says_nothing_is_told_in_one_line(
     of = settings(tmp_path, silent_port)
     monkeypatch.setitem(repository.IMPATIENT, "http.lowSpeedTime", "1")
     with pytest.raises(MachineError, match=r"git clone failed: .*too slow.* \(look with: amx doctor\)"):
-        clone.clone(of, tmp_path / "clone")
+        clone.clone(of, tmp_path / "clone", QUIET)
     with pytest.raises(MachineError, match="git ls-remote failed"):
         seed.has_commit(of)
 
@@ -77,10 +80,10 @@ def test_a_git_that_never_ends_is_ended(tmp_path: Path, silent_port: int, monkey
     monkeypatch.setattr(clone, "CLONE_TIMEOUT_S", 1.0)
     monkeypatch.setitem(repository.IMPATIENT, "http.lowSpeedTime", "3")
     with pytest.raises(MachineError, match="git clone failed: no end after 1 s"):
-        clone.clone(settings(tmp_path, silent_port), tmp_path / "clone")
+        clone.clone(settings(tmp_path, silent_port), tmp_path / "clone", QUIET)
 
 
 def test_a_machine_without_git_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MachineError, match="git is not on this machine"):
-        clone.clone(settings(tmp_path), tmp_path / "clone")
+        clone.clone(settings(tmp_path), tmp_path / "clone", QUIET)

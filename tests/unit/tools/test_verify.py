@@ -1,5 +1,6 @@
 """How the stages of `make check` and `make test` run: what is shown, what stops the run, what it ends with."""
 
+import io
 import signal
 import subprocess
 import sys
@@ -36,6 +37,15 @@ def test_side_by_side_all_stages_run_and_only_a_failure_shows_its_output(
     shown = capfd.readouterr().out
     assert "why it failed" in shown
     assert "not of interest" not in shown
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_it_is_seen_what_runs_also_where_there_is_no_terminal(logs: Path, *, terminal: bool) -> None:
+    out = Console(file=io.StringIO(), record=True, width=120, force_terminal=terminal)
+    verify.run_together([python("slow", "import time; time.sleep(0.2)")], out)
+    assert isinstance(out.file, io.StringIO)
+    before_its_end = out.file.getvalue().partition("0.")[0]
+    assert "slow" in before_its_end.partition("✓")[0]
 
 
 def test_alone_the_first_failure_ends_the_run() -> None:
