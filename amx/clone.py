@@ -6,6 +6,8 @@ which one can commit.
 
 from __future__ import annotations
 
+import getpass
+import os
 from pathlib import Path
 
 from cluster.local.errors import CommandFailed, MachineError
@@ -14,6 +16,7 @@ from cluster.local.repository import IMPATIENT, configuration, credential_file, 
 from cluster.local.settings import Settings
 
 CLONE_TIMEOUT_S = 60.0
+WHO = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG")
 
 
 def clone(settings: Settings, directory: Path, progress: Progress) -> Path:
@@ -32,3 +35,29 @@ def clone(settings: Settings, directory: Path, progress: Progress) -> Path:
     except CommandFailed as failure:
         raise MachineError(f"git clone failed: {failure.last_line}", "look with: amx doctor") from failure
     return directory
+
+
+def introduce(directory: Path) -> str:
+    """Have an author for the clone's commits: the user's, or, where git knows none, one by the login name.
+
+    Returns the author that was set, for the user to know; empty when git knew one, or when the repository has one.
+    """
+    # The user's own environment may name the author; what it says of a repository (in a hook) is not about this one.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(WHO)}
+    try:
+        git(env, "var", "GIT_AUTHOR_IDENT", cwd=directory)
+        git(env, "var", "GIT_COMMITTER_IDENT", cwd=directory)
+    except CommandFailed:
+        name = login()
+        git(env, "config", "user.name", name, cwd=directory)
+        git(env, "config", "user.email", f"{name}@localhost", cwd=directory)
+        return f"{name} <{name}@localhost>"
+    return ""
+
+
+def login() -> str:
+    """Return the login name; a user without one is called after the platform."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "amx"

@@ -68,7 +68,11 @@ def clone(
 
     settings = Settings.from_environment()
     path = repositories.clone(settings, directory, Progress())
-    show({"directory": path.absolute(), "url": repository.url(settings)}, f"cloned into {path}", output)
+    author = repositories.introduce(path)
+    text = f"cloned into {path}"
+    if author:
+        text += f"\ncommits there are by {author}, for git knows no name of yours (git config user.name, user.email)"
+    show({"directory": path.absolute(), "url": repository.url(settings), "author_set": author}, text, output)
 
 
 def version(output: OutputOption = Format.TEXT) -> None:
