@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.local import engine, kind, state
+from cluster.local import engine, kind, packages, state
 from cluster.local.commands import locked
 from cluster.local.engine import Engine
 from cluster.local.errors import MachineError
@@ -35,6 +35,7 @@ def down(settings: Settings, progress: Progress | None = None) -> Down:
     progress = progress or Progress()
     waiting = f"another amx works on cluster {settings.cluster_name}, waiting for it"
     with locked(kind.lock_file(settings), lambda: progress.say(waiting)):
+        packages.tidy()
         present = engine.find() or revive(settings, progress)
         nodes = remove(settings, present, progress) if present else ()
         stopped = bool(present and engine.stop_unused(present))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,17 +12,34 @@ from cluster.local.commands import Command, locked, output, run
 from cluster.local.errors import MachineError
 
 POLICY = Path("/usr/sbin/policy-rc.d")
+LOCK = Path("/run/automatrix/apt.lock")
 _OURS = "#!/bin/sh\n# put here by automatrix while it installs packages\nexit 101\n"
 _APT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
 
 
 def install(names: Sequence[str], log: Path) -> None:
     """Install those of `names` that this distribution has; raises CommandFailed with apt's last line."""
-    with locked(Path("/run/automatrix/apt.lock")), _no_services():
+    with locked(LOCK), _no_services():
         run(Command(["apt-get", "update", "-q"], title="apt-get update", env=_APT, log=log))
         known = [name for name in names if _has(name)]
         argv = ["apt-get", "install", "-q", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", *known]
         run(Command(argv, title=f"apt-get install {' '.join(known)}", env=_APT, log=log))
+
+
+def tidy() -> bool:
+    """Let services of the user's packages start again, should an installation of ours have been killed; whether it had.
+
+    One that still goes on holds the lock, and is left alone.
+    """
+    with contextlib.suppress(OSError):  # not root, then it was not us either; or it is being put away
+        if POLICY.read_text() != _OURS:
+            return False
+        LOCK.parent.mkdir(parents=True, exist_ok=True)  # a reboot empties /run, and not /usr/sbin
+        with LOCK.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            POLICY.unlink()
+            return True
+    return False
 
 
 def _has(name: str) -> bool:

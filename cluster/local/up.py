@@ -22,6 +22,7 @@ from cluster.local import (
     hosttools,
     images,
     kind,
+    packages,
     preflight,
     releases,
     repository,
@@ -88,6 +89,7 @@ def up(settings: Settings, workers: int | None = None, progress: Progress | None
     check(settings, workers)
     waiting = f"another amx works on cluster {settings.cluster_name}, waiting for it"
     with locked(kind.lock_file(settings), lambda: progress.say(waiting)) as lock:
+        packages.tidy()
         machine = prepare(settings, progress, lock)
         with ThreadPoolExecutor(max_workers=1) as pool:
             built = pool.submit(images.ensure, settings, OWN_IMAGES, progress)
