@@ -151,6 +151,12 @@ def upgrade(helm: Helm, release: Release, content: str) -> None:
     )
 
 
+def of_platform(found: Mapping[tuple[str, str], Installed]) -> list[Installed]:
+    """Those of the platform's own among all releases, by namespace and name: what the user installs is the user's."""
+    own = {(release.namespace, release.name) for release in platform({"automatrix/platform": ""})}
+    return [found[key] for key in sorted(own & found.keys())]
+
+
 def platform(tags: Mapping[str, str]) -> list[Release]:
     """List the platform's own releases; `tags` holds the built tags by image repository."""
     image = {"image": {"repository": "automatrix/platform", "tag": tags["automatrix/platform"]}}

@@ -25,7 +25,7 @@ class NodeStatus:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseStatus:
-    """One Helm release; `current` when it has the content of this checkout's chart."""
+    """One Helm release of the platform; ready when every workload of it is."""
 
     name: str
     namespace: str
@@ -103,17 +103,22 @@ def read_nodes(kubectl: Kubectl, found: list[kind.Node]) -> tuple[NodeStatus, ..
 
 
 def read_releases(kubectl: Kubectl) -> tuple[ReleaseStatus, ...]:
-    """List the releases; one is ready when every workload that names it is."""
+    """List the platform's releases; one is ready when every workload that names it is."""
     lacking = {
-        (item["metadata"]["annotations"].get("meta.helm.sh/release-name"), item["metadata"]["namespace"])
+        release_of(item)
         for item in kubectl.items(serving.WORKLOADS, "--all-namespaces")
-        if "meta.helm.sh/release-name" in (item["metadata"].get("annotations") or {})
-        and not serving.read_workload(item).is_ready
+        if not serving.read_workload(item).is_ready
     }
     return tuple(
-        ReleaseStatus(one.name, one.namespace, one.revision, one.status, one.name not in {name for name, _ in lacking})
-        for one in sorted(releases.installed(kubectl).values(), key=lambda one: (one.namespace, one.name))
+        ReleaseStatus(one.name, one.namespace, one.revision, one.status, (one.namespace, one.name) not in lacking)
+        for one in releases.of_platform(releases.installed(kubectl))
     )
+
+
+def release_of(item: Manifest) -> tuple[str, str]:
+    """Return namespace and name of the release that an object names as its own; empty when it names none."""
+    annotations = item["metadata"].get("annotations") or {}
+    return annotations.get("meta.helm.sh/release-namespace", ""), annotations.get("meta.helm.sh/release-name", "")
 
 
 def read_urls(kubectl: Kubectl, port: int) -> tuple[str, ...]:
