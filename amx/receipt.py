@@ -11,6 +11,7 @@ from typing import Any
 
 from operators.gitops.receipts_model import Receipt
 from operators.gitops.receipts_store import LABEL, parse_all
+from operators.gitops.receipts_text import receipt_lines
 from operators.kit.errors import PlatformError
 from operators.kit.kube import Manifest
 
@@ -45,7 +46,7 @@ def lines(receipt: Receipt) -> list[str]:
     came_from = f" after {receipt.before[:12]}" if receipt.before.strip("0") else ""
     received = receipt.received_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     head = f"{receipt.revision[:12]}{came_from}, received {received}"
-    return [head, *receipt.lines(), *([] if receipt.done else ["not finished"])]
+    return [head, *receipt_lines(receipt), *([] if receipt.done else ["not finished"])]
 
 
 def to_json(receipt: Receipt) -> dict[str, Any]:

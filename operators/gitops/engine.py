@@ -21,6 +21,7 @@ from operators.kit.logging import get_logger
 from operators.kit.queue import WorkQueue
 
 from . import conditions, execute, stages, touching, tracking
+from .context import Context, Done
 from .kill import KillSwitch
 from .live import Live
 from .memory import Deps, Memo
@@ -223,7 +224,7 @@ class Engine:
             return next_look
         secrets = secret_values(entry.desired for entry in seen.target.objects) if seen.target else frozenset()
         services = self._services
-        context = execute.Context(services.api, self.live, manifest, secrets, services.now, services.kill)
+        context = Context(services.api, self.live, manifest, secrets, services.now, services.kill)
         done = await execute.execute(context, decided)
         if done.application is not None:
             self._take(done.application)
@@ -319,7 +320,7 @@ class Engine:
         if not receipts.is_being_applied(app.name, revision):
             self._look_soon(self._held.pop(app.name, ()), _TOUCHED)
 
-    def _tell_removed(self, seen: Seen, decided: Plan, done: execute.Done) -> None:
+    def _tell_removed(self, seen: Seen, decided: Plan, done: Done) -> None:
         receipts = self._services.receipts
         revision = seen.target.revision if seen.target is not None else ""
         for ref in stages.removed_applications(decided):
@@ -375,7 +376,7 @@ class Engine:
         return task
 
 
-def _is_settled(decided: Plan, done: execute.Done) -> bool:
+def _is_settled(decided: Plan, done: Done) -> bool:
     """Whether another round would only find what this one left: it wrote nothing but a report."""
     return not done.changed and all(
         type(action).__name__ in ("PatchStatus", "RemoveAnnotation") for action in decided.actions

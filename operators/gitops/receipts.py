@@ -17,7 +17,6 @@ from typing import Any
 from operators.kit.kube import KubeApi
 
 from .receipts_model import (
-    PREFIX,
     Applied,
     Entry,
     Failed,
@@ -28,10 +27,9 @@ from .receipts_model import (
     Rendered,
     Stage,
     Superseded,
-    closing_lines,
-    entry_lines,
 )
 from .receipts_store import KEPT, ReceiptStore
+from .receipts_text import PREFIX, closing_lines, entry_lines
 
 __all__ = [
     "Applied",

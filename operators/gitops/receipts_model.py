@@ -1,20 +1,17 @@
-"""What a receipt says: the way of one push through every application it touches.
+"""What a receipt knows: the way of one push through every application it touches.
 
-In:  stages as the loop notes them. Out: the lines a pusher reads and the JSON that is stored and served.
+In:  stages as the loop notes them. Out: what they add up to, and the JSON that is stored and served.
 Pure: no IO and no clock. Everything that comes from outside passes `clean()`, because it ends in somebody's terminal.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-PREFIX = "gitops"
-MESSAGE_LIMIT = 2000
-"""Characters of one message that are kept; the whole of it stands in the Application's conditions."""
+from .scrub import clean, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +128,13 @@ def _reached(stage: Stage, elapsed_s: float) -> dict[str, Any]:
         case Healthy(seconds):
             found = {"healthy_s": _or(seconds, elapsed_s), "failed": None}
         case Failed(message, file, line):
-            found = {"failed": Failed(clean(message), _one_line(file), line)}
+            found = {"failed": Failed(clean(message), one_line(file), line)}
         case Superseded(by):
             found = {"superseded_by": by, "failed": None}
         case Removed():
             found = {"removed": True, "failed": None}
         case Progressing(message):
-            found = {"waiting": _one_line(message)}
+            found = {"waiting": one_line(message)}
     return found
 
 
@@ -159,11 +156,6 @@ class Receipt:
     def done(self) -> bool:
         """Whether every application the push touches has come to its end."""
         return self.expected and all(entry.done for entry in self.entries.values())
-
-    def lines(self) -> list[str]:
-        """Every line in full, as `amx receipt` prints them."""
-        found = [line for entry in self.entries.values() for line in entry_lines(entry)]
-        return [*found, *closing_lines(self)]
 
     def to_json(self) -> dict[str, Any]:
         """The form that is stored and that `amx receipt --output json` prints."""
@@ -192,70 +184,6 @@ class Receipt:
             entries={item["name"]: _entry_from(item) for item in data.get("applications", [])},
             superseded_by=str(data.get("supersededBy", "")),
         )
-
-
-def entry_lines(entry: Entry) -> list[str]:
-    """One line that grows with every stage, and the further lines of a failure.
-
-    `gitops  hub-dev  rendered 7 objects · 2 changed · applied 0.8 s · healthy 3.1 s`
-    """
-    steps: list[str] = []
-    if entry.rendered:
-        count = entry.rendered.objects
-        steps += [f"rendered {count} object{'' if count == 1 else 's'}", f"{entry.rendered.changed} changed"]
-        steps += [f"{entry.rendered.removed} removed"] if entry.rendered.removed else []
-    if entry.applied_s is not None:
-        steps.append(f"applied {entry.applied_s:.1f} s")
-    if entry.healthy_s is not None:
-        steps.append(f"healthy {entry.healthy_s:.1f} s")
-    if entry.superseded_by:
-        steps.append(f"superseded by {entry.superseded_by[:12]}")
-    if entry.removed:
-        steps.append("removed")
-    if entry.waiting:
-        steps.append(entry.waiting)
-    more: list[str] = []
-    if entry.failed:
-        first, *more = entry.failed.message.splitlines() or [""]
-        place = f"{entry.failed.file}:{entry.failed.line}" if entry.failed.line else entry.failed.file
-        named = not place or first.startswith(f"{place}:")
-        steps.append(" ".join(["failed", *([] if named else [f"{place}:"]), first]))
-        if entry.rendered is None:
-            more.append("nothing was applied; the running version stays")
-    head = f"{PREFIX}  {entry.application}  "
-    return [head + (" · ".join(steps) or "waiting for its turn"), *(f"{head}  {line}" for line in more)]
-
-
-def closing_lines(receipt: Receipt) -> list[str]:
-    """What is said of the push as a whole: that it touches nothing, or how many applications it left alone."""
-    if receipt.superseded_by and not receipt.entries:
-        return [f"{PREFIX}  superseded by {receipt.superseded_by[:12]}"]
-    plural = "application" if receipt.unchanged == 1 else "applications"
-    if receipt.expected and not receipt.entries:
-        return [f"{PREFIX}  no application is touched by this push"]
-    return [f"{PREFIX}  {receipt.unchanged} {plural} unchanged"] if receipt.unchanged else []
-
-
-def clean(text: str) -> str:
-    """Make text from outside fit for a terminal, a ConfigMap and a stranger's eyes.
-
-    Control characters go, credentials in URLs go, and so does the excerpt that the API server's JSON decoder quotes
-    around an error, which for a Secret is the secret itself.
-    """
-    text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\t", "  "))
-    text = _USERINFO.sub(r"\1***@", text)
-    text = _EXCERPT.sub(r"\1|(left out)|", text)
-    text = "\n".join(line.rstrip() for line in text.strip().splitlines() if line.strip())
-    return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
-
-
-_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s@]+@", re.IGNORECASE)
-_EXCERPT = re.compile(r"((?:error found in #\d+ byte of|bigger context) \.\.\.)\|.*?\|(?=\.\.\.|$)", re.DOTALL)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(clean(text).split())
 
 
 def _or(seconds: float | None, elapsed_s: float) -> float:

@@ -14,6 +14,7 @@ from operators.gitops.kill import KillSwitch
 from operators.gitops.models import Application, ApplicationSource
 from operators.gitops.origin import Capabilities
 from operators.gitops.receipts import Receipts
+from operators.gitops.receipts_text import receipt_lines
 from operators.gitops.render import Rendered
 from operators.gitops.settings import Settings
 from operators.gitops.sources import SourceError
@@ -203,7 +204,7 @@ class World:
         """The lines of a push's receipt, without their common beginning."""
         receipt = self.receipts.get(revision)
         assert receipt is not None, f"{revision} has no receipt"
-        return [line.removeprefix("gitops  ") for line in receipt.lines()]
+        return [line.removeprefix("gitops  ") for line in receipt_lines(receipt)]
 
     def is_told(self, revision: str) -> bool:
         """Whether the stream of a push has come to its end."""

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 from operators.gitops.receipts import Applied, Failed, Healthy, Progressing, Rendered
+from operators.gitops.receipts_text import receipt_lines
 from tests.support.git_server import Checkout, GitServer, until
 
 from .conftest import Engine
@@ -142,7 +143,7 @@ async def test_ctrl_c_loses_nothing(engine: Engine, checkout: Checkout, server: 
     assert checkout.git("ls-remote", server.url, MAIN).split()[0] == sha
     receipt = engine.receipts.get(sha)
     assert receipt is not None
-    assert receipt.lines() == ["gitops  hub-dev  rendered 7 objects · 2 changed · healthy 2.0 s"]
+    assert receipt_lines(receipt) == ["gitops  hub-dev  rendered 7 objects · 2 changed · healthy 2.0 s"]
     second = checkout.commit("a: 2")
     again = await checkout.push()
     await finish(engine, second)

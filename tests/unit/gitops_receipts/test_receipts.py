@@ -24,8 +24,10 @@ from operators.gitops.receipts import (
     Said,
     Stage,
 )
-from operators.gitops.receipts_model import MESSAGE_LIMIT, Entry, Superseded, clean, entry_lines
+from operators.gitops.receipts_model import Entry, Superseded
 from operators.gitops.receipts_store import KEPT, ReceiptStore, config_map, name_of
+from operators.gitops.receipts_text import entry_lines, receipt_lines
+from operators.gitops.scrub import MESSAGE_LIMIT, clean
 from operators.kit.errors import Unavailable
 from operators.kit.kube import Ref
 from operators.kit.testing import FakeKubeApi
@@ -66,7 +68,7 @@ def receipts(api: FakeKubeApi, clock: Clock) -> Receipts:
 def lines(receipts: Receipts, revision: str) -> list[str]:
     found = receipts.get(revision)
     assert found is not None
-    return found.lines()
+    return receipt_lines(found)
 
 
 @pytest.mark.parametrize(
