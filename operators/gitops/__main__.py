@@ -110,8 +110,8 @@ async def run(settings: Settings) -> None:
             HttpDeps(
                 receipts=receipts,
                 secrets=secrets,
-                pushed=engine.pushed,
-                tracked=engine.tracks,
+                pushed=engine.repositories.pushed,
+                tracked=engine.repositories.follows,
                 freshness={"watches": engine.silent_s, "applications": witness.silent_s},
                 ready=ready.is_set,
             ),

@@ -29,10 +29,10 @@ def register(registry: kopf.OperatorRegistry, engine: Engine, witness: Witness) 
         manifest = dict(event["object"])
         if event["type"] == "DELETED":
             witness.heard_gone(manifest["metadata"]["name"])
-            engine.application_gone(manifest["metadata"]["name"])
+            engine.roster.drop(manifest["metadata"]["name"])
         else:
             witness.heard(manifest)
-            engine.application_changed(manifest)
+            engine.roster.see(manifest)
 
 
 def settings() -> kopf.OperatorSettings:

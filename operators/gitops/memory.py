@@ -7,12 +7,22 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import IntEnum
 
 from operators.kit.kube import KubeApi, Ref
 
 from .live import Live
 from .origin import Origin
 from .seen import Outcome, Rules, Target
+
+
+class Urgency(IntEnum):
+    """Which look comes first where several wait; the lowest does."""
+
+    TOUCHED = 0
+    """A push changed its files: somebody waits."""
+    EVENT = 5
+    UNTOUCHED = 20
 
 
 @dataclass(frozen=True)

@@ -24,5 +24,14 @@ def trouble(condition: Literal["ComparisonError", "DeletionError"], error: Excep
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
     name = type(error).__name__
-    log.error("mishap", error=name, trace="".join(traceback.format_list(frames)))
+    note("mishap", error)
     return Trouble(condition, f"looking at it failed with {name} at {place} of the engine; its log has the way there")
+
+
+def note(event: str, error: Exception, **about: object) -> None:
+    """Write an error's type and the way to it to the log.
+
+    In place of `exc_info`: a console would print local variables, and with them the data of Secrets.
+    """
+    way = "".join(traceback.format_tb(error.__traceback__))
+    log.error(event, **about, error=type(error).__name__, trace=way)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from operators.kit.kube import Ref
+from operators.kit.errors import Invalid
+from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.logging import get_logger
 
+from . import conditions
 from .actions import Action, Emit, FinishOperation, PatchStatus, RemoveAnnotation, RemoveFinalizer, StartOperation
 from .context import Context, Done
 from .diff import MANAGER
-from .models import format_time
+from .models import ApplicationStatus, format_time
+from .statuspatch import merge_patch
 
 log = get_logger("gitops")
 
@@ -28,9 +32,7 @@ async def publish(context: Context, actions: Sequence[Action], done: Done) -> No
                 _merge_status(body, patch)
                 if takes:
                     body["operation"] = None
-                    body.setdefault("metadata", {})["resourceVersion"] = context.application["metadata"][
-                        "resourceVersion"
-                    ]
+                    body.setdefault("metadata", {})["resourceVersion"] = version
             case PatchStatus(patch=patch):
                 _merge_status(body, patch)
             case RemoveAnnotation(name=name):
@@ -83,3 +85,15 @@ async def emit(context: Context, action: Emit) -> None:
         "count": 1,
     }
     await context.api.create(event, field_manager=MANAGER)
+
+
+async def refuse(api: KubeApi, manifest: Manifest, error: Invalid, now: datetime) -> Manifest | None:
+    """Tell that an Application cannot be read at all; return it as written, None where that is told already."""
+    status = manifest.get("status") if isinstance(manifest.get("status"), dict) else {}
+    try:
+        old = ApplicationStatus.model_validate(status or {})
+    except ValueError:
+        old = ApplicationStatus()
+    found = conditions.renewed(old.conditions, [("InvalidSpecError", str(error))], now)
+    patch = merge_patch(old.wire(), old.but(conditions=found).wire())
+    return await api.patch(Ref.of(manifest), {"status": patch}) if patch else None

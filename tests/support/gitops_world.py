@@ -188,7 +188,7 @@ class World:
     async def later(self, **by: float) -> None:
         """Turn the clock on and let the engine look at everything."""
         self.now += timedelta(**by)
-        for name in list(self.engine._applications):
+        for name in self.engine.roster.all():
             self.engine.queue.add(name)
         await self.settle()
 
@@ -196,7 +196,7 @@ class World:
         """Commit, announce, and let the engine work."""
         before, revision = self.git.head, self.git.commit(**folders)
         self.receipts.announced(REPO, before, revision)
-        await self.engine.examine(REPO, revision)
+        await self.engine.repositories.examine(REPO, revision)
         await self.settle()
         return revision
 
@@ -239,6 +239,6 @@ class World:
         listed = await self.api.list("argoproj.io", "v1alpha1", "Application", namespace="argocd")
         present = {found["metadata"]["name"] for found in listed.items}
         for found in listed.items:
-            self.engine.application_changed(found)
-        for name in set(self.engine._applications) - present:
-            self.engine.application_gone(name)
+            self.engine.roster.see(found)
+        for name in self.engine.roster.all().keys() - present:
+            self.engine.roster.drop(name)

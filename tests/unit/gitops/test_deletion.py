@@ -98,7 +98,7 @@ async def test_an_empty_render_deletes_everything_where_that_is_allowed(world: W
 async def test_a_sync_by_hand_does_not_wipe_everything_out_either(world: World) -> None:
     await synced(world, config("a"), automated={})
     world.git.commit(web=[])
-    await world.engine.examine(REPO)
+    await world.engine.repositories.examine(REPO)
     await world.change({"operation": {"sync": {"prune": True}}})
     assert world.has("ConfigMap", "a")
     assert "allowEmpty" in world.status()["operationState"]["message"]
@@ -207,7 +207,7 @@ async def test_a_repository_out_of_reach_freezes_deletion(world: World) -> None:
     await synced(world, config("a"), config("b"))
     world.git.broken = SourceError("out of reach", transient=True)
     world.git.commit(web=[])
-    await world.engine.examine(REPO)
+    await world.engine.repositories.examine(REPO)
     await world.later(minutes=5)
     assert not deletions(world)
     assert world.has("ConfigMap", "a")
@@ -274,7 +274,7 @@ async def test_pruning_waits_for_an_application_that_has_not_rendered_the_push_y
 
     world.git.render = slow  # type: ignore[assignment,method-assign]
     world.git.commit(web=[config("a")], other=[config("moves"), config("o")])
-    await world.engine.examine(REPO, world.git.head)
+    await world.engine.repositories.examine(REPO, world.git.head)
     await asyncio.sleep(0.1)
     assert "what other wants" in world.status()["operationState"]["message"]
     hold.set()

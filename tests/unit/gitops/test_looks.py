@@ -75,7 +75,7 @@ async def test_an_application_that_is_gone_when_its_status_is_written_is_forgott
     world.git.commit(web=[config("a", "2")])
     world.engine.queue.add("web")
     await world.engine.queue.idle()
-    assert "web" not in world.engine._applications
+    assert "web" not in world.engine.roster
 
 
 async def test_one_that_was_made_anew_under_its_name_starts_from_nothing(world: World) -> None:
@@ -105,7 +105,7 @@ async def test_a_repository_that_breaks_the_engine_does_not_stop_the_others(worl
 
     world.git.refresh = broken  # type: ignore[method-assign]
     world.git.commit(web=[config("a", "2")])
-    await asyncio.gather(world.engine.examine("https://[x/y.git"), world.engine.examine(REPO))
+    await asyncio.gather(world.engine.repositories.examine("https://[x/y.git"), world.engine.repositories.examine(REPO))
     await world.settle()
     found = world.api.find(Ref("", "ConfigMap", "shop", "a"))
     assert found is not None
@@ -165,7 +165,7 @@ async def test_a_push_asks_git_once_for_all_applications(world: World) -> None:
         await world.create(application(name, automated=HEAL))
     world.git.commit(app3=[config("app3", "2")])
     world.git.asked = world.git.resolved = 0
-    await world.engine.examine(REPO)
+    await world.engine.repositories.examine(REPO)
     assert (world.git.asked, world.git.resolved) == (1, 1)
     await world.settle()
     found = world.api.find(Ref("", "ConfigMap", "shop", "app3"))

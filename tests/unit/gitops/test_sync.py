@@ -270,7 +270,7 @@ async def test_what_cannot_be_rendered_is_told_and_what_runs_stays(
     await world.create(application(automated=HEAL))
     world.git.unrenderable = error
     world.git.commit(web=[])
-    await world.engine.examine("https://git.example/platform.git", world.git.head)
+    await world.engine.repositories.examine("https://git.example/platform.git", world.git.head)
     await world.settle()
     assert world.conditions() == {condition: str(error)}
     assert world.status()["sync"]["status"] == "Unknown"

@@ -66,9 +66,9 @@ async def test_two_pushes_in_a_row_end_both_streams_however_their_examinations_o
     world.now += timedelta(seconds=1)
     second = world.git.commit(other=[config("o", "2")])
     world.receipts.announced(REPO, first, second)
-    await world.engine.examine(REPO, second, "refs/heads/main")
+    await world.engine.repositories.examine(REPO, second, "refs/heads/main")
     await world.settle()
-    await world.engine.examine(REPO, first, "refs/heads/main")
+    await world.engine.repositories.examine(REPO, first, "refs/heads/main")
     await world.settle()
     assert world.is_told(first)
     assert world.is_told(second)
@@ -81,7 +81,7 @@ async def test_an_application_that_has_gone_past_a_push_names_the_newer_commit(w
     start, first = world.git.head, world.git.commit(web=[config("a", "2")])
     world.receipts.announced(REPO, start, first)
     second = world.git.commit(web=[config("a", "3")])
-    await world.engine.examine(REPO, first, "refs/heads/main")
+    await world.engine.repositories.examine(REPO, first, "refs/heads/main")
     assert world.told(first) == [f"web  superseded by {second[:12]}"]
     assert world.is_told(first)
 
@@ -92,7 +92,7 @@ async def test_a_push_to_another_branch_is_not_called_superseded(world: World) -
     side = world.git.commit(web=[config("a", "side")])
     world.receipts.announced(REPO, "0" * 40, side)
     world.git.commit(web=[config("a", "3")])
-    await world.engine.examine(REPO, side, "refs/heads/side")
+    await world.engine.repositories.examine(REPO, side, "refs/heads/side")
     assert world.told(side) == ["no application is touched by this push"]
 
 
