@@ -51,6 +51,7 @@ class Engine:
             await asyncio.sleep(self._settings.poll_s + jitter)
             with suppress(PlatformError):
                 await self.relist()
+                await self.repositories.forget_unnamed()
             await self.repositories.examine_all()
 
     async def relist(self) -> None:

@@ -7,7 +7,7 @@ A repository is fetched by `refresh` only; everything else reads the mirror, so 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -61,6 +61,9 @@ class Origin(Protocol):
 
     async def content_keys(self, repo_url: str, revision: str, groups: Sequence[Sequence[str]]) -> Sequence[str]:
         """Return the content key of each list of paths; all of them cost about as much as one."""
+
+    async def keep_only(self, repo_urls: Set[str]) -> None:
+        """Forget all other repositories, but for those that are being fetched."""
 
 
 class GitOrigin:
@@ -160,6 +163,16 @@ class GitOrigin:
     async def content_keys(self, repo_url: str, revision: str, groups: Sequence[Sequence[str]]) -> Sequence[str]:
         """As in Origin."""
         return await self._git.content_keys(await self._repository(repo_url), revision, groups)
+
+    async def keep_only(self, repo_urls: Set[str]) -> None:
+        """As in Origin."""
+        named = repo_urls | self._fetches.keys()
+        self._fetched &= named
+        for url in self._problems.keys() - named:
+            del self._problems[url]
+        for url in self._repositories.keys() - named:
+            del self._repositories[url]
+        await self._git.keep_only(named)
 
     async def _repository(self, url: str) -> Repository:
         """Join a URL with its credentials.

@@ -56,6 +56,10 @@ class Repositories:
         """Examine every repository: webhooks can be lost."""
         await asyncio.gather(*(self.examine(url) for url in sorted(self._roster.repositories())))
 
+    async def forget_unnamed(self) -> None:
+        """Give up what is kept of repositories that no Application names any more; all Applications must be known."""
+        await self._origin.keep_only(self._roster.named())
+
     async def examine(self, repo_url: str, announced: str = "", ref: str = "") -> None:
         """Fetch a repository and look at the Applications whose files have changed; never raises.
 

@@ -94,6 +94,18 @@ class Roster:
         sources = (_source(manifest.get("spec")) for manifest in self._manifests.values())
         return {str(source["repoURL"]) for source in sources if source.get("repoURL")}
 
+    def named(self) -> set[str]:
+        """Return the address of every repository that an Application may need: also those of syncs asked for."""
+        return {url for manifest in self._manifests.values() for url in _named(manifest)}
+
+
+def _named(manifest: Manifest) -> Iterable[str]:
+    state = (manifest.get("status") or {}).get("operationState") or {}
+    running = state if state.get("phase") == "Running" else {}
+    asked = (manifest.get("operation") or {}, running.get("operation") or {})
+    holders = [manifest.get("spec"), running.get("syncResult"), *(operation.get("sync") for operation in asked)]
+    return [str(url) for holder in holders if (url := _source(holder).get("repoURL"))]
+
 
 def _source(holder: Any) -> dict[str, Any]:
     found = (holder or {}).get("source")

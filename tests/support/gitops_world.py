@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -88,6 +88,8 @@ class Repository:
         self.resolved = 0
         self.fresh: list[bool] = []
         """Of each request to render, whether it was to forget what is known."""
+        self.kept: Set[str] = set()
+        """The repositories that were named when the others were forgotten."""
 
     def commit(self, **folders: list[Manifest] | None) -> str:
         """Commit folders on top of what is there, None removes one; return the commit id."""
@@ -130,6 +132,9 @@ class Repository:
             raise SourceError(f"{source.path}: no such directory")
         manifests = found.get(source.path, [])
         return Rendered(tuple(manifests), "Directory", (source.path,), False, 0.0)
+
+    async def keep_only(self, repo_urls: Set[str]) -> None:
+        self.kept = repo_urls
 
     async def content_keys(self, repo_url: str, revision: str, groups: Sequence[Sequence[str]]) -> list[str]:
         self.asked += 1

@@ -5,9 +5,12 @@ In:  repositories and target revisions. Out: commit ids, content keys and snapsh
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -95,14 +98,26 @@ class GitSource:
         remote = remote_of(repository, self._private, allow_file=self._allow_file)
         await self._mirror(repository).heal(remote)
 
-    async def keep_only(self, repositories: Iterable[Repository]) -> None:
-        """Remove the mirrors of all other remotes, also those of an earlier process."""
-        wanted = {repository.directory for repository in repositories}
-        for key in [key for key, mirror in self._mirrors.items() if mirror.path.name not in wanted]:
-            await self._mirrors.pop(key).close()
-        for path in self._cache_dir.glob("*.git"):
-            if path.name not in wanted:
-                shutil.rmtree(path, ignore_errors=True)
+    async def keep_only(self, urls: Iterable[str]) -> None:
+        """Remove the mirrors of all other remotes, also those of an earlier process; one that is being fetched stays.
+
+        What goes is decided and put aside before anything is waited for: whoever names a remote anew meanwhile gets a
+        mirror that has nothing to do with the old one.
+        """
+        try:
+            aside = Path(tempfile.mkdtemp(prefix="gone-", dir=self._private))
+        except OSError as error:
+            raise SourceError(f"the mirrors cannot be moved: {error.strerror}", transient=True) from error
+        wanted = {name for name in map(_directory, urls) if name}
+        gone = [key for key, mirror in self._mirrors.items() if mirror.path.name not in wanted and not mirror.is_busy]
+        closing = [self._mirrors.pop(key) for key in gone]
+        wanted |= {mirror.path.name for mirror in self._mirrors.values()}
+        for path in [path for path in self._cache_dir.glob("*.git") if path.name not in wanted]:
+            with contextlib.suppress(OSError):
+                path.rename(aside / path.name)
+        for mirror in closing:
+            await mirror.close()
+        await asyncio.to_thread(shutil.rmtree, aside, ignore_errors=True)
 
     async def close(self) -> None:
         """End the processes; the mirrors stay on disk."""
@@ -129,3 +144,11 @@ class GitSource:
             return await read(mirror)
         except Damaged as damage:
             raise SourceError(f"repository {os.fspath(mirror.path.name)}: {damage}", transient=True) from None
+
+
+def _directory(url: str) -> str:
+    """The name of a remote's mirror; '' for what is no URL, as nothing can have been fetched from it."""
+    try:
+        return Repository(url).directory
+    except SourceError:
+        return ""

@@ -164,6 +164,11 @@ class Mirror:
         """Whether it has been fetched at least once."""
         return (self.path / "objects").is_dir()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody fetches into it, waits to, or makes it anew."""
+        return self._lock.locked() or self._next is not None or self._healing is not None
+
     async def heal(self, remote: Remote) -> None:
         """Make it anew after a read has failed; those who find the same damage meanwhile share the work.
 

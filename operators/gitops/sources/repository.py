@@ -77,9 +77,10 @@ class Repository:
 
     @property
     def directory(self) -> str:
-        """A name for the mirror: readable, and different for different URLs."""
-        tail = re.sub(r"[^A-Za-z0-9.-]+", "-", self.url.rstrip("/").removesuffix(".git"))[-40:].strip("-.")
-        return f"{tail}-{hashlib.sha256(canonical_url(self.url).encode()).hexdigest()[:12]}.git"
+        """A name for the mirror: readable, the same for all spellings of a remote, and different for others."""
+        url = canonical_url(self.url)
+        tail = re.sub(r"[^A-Za-z0-9.-]+", "-", url)[-40:].strip("-.")
+        return f"{tail}-{hashlib.sha256(url.encode()).hexdigest()[:12]}.git"
 
 
 def canonical_url(url: str) -> str:

@@ -68,6 +68,24 @@ async def test_an_application_whose_end_was_missed_is_forgotten_with_the_next_po
     assert not world.has("ConfigMap", "a"), "nobody heals what nobody asks for any more"
 
 
+async def test_a_repository_is_kept_as_long_as_an_application_or_its_sync_names_it(world: World) -> None:
+    other = "https://git.example/other.git"
+    await world.create(application())
+    await world.create(application("api", source={"repoURL": other, "path": "api"}))
+    await world.engine.repositories.forget_unnamed()
+    assert world.git.kept == {REPO, other}
+    await world.api.delete(Ref("argoproj.io", "Application", "argocd", "api", "v1alpha1"))
+    await world.engine.relist()
+    await world.engine.repositories.forget_unnamed()
+    assert world.git.kept == {REPO}
+    asked = application()
+    asked["operation"] = {"sync": {"source": {"repoURL": other, "path": "api"}}}
+    asked["metadata"] |= {"uid": "2", "resourceVersion": "1"}
+    world.engine.roster.see(asked)
+    await world.engine.repositories.forget_unnamed()
+    assert world.git.kept == {REPO, other}, "a sync to another source is asked for"
+
+
 async def test_an_application_that_is_gone_when_its_status_is_written_is_forgotten(world: World) -> None:
     world.git.commit(web=[config("a")])
     await world.create(application(automated=HEAL))

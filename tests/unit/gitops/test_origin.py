@@ -100,3 +100,19 @@ async def test_known_credentials_serve_while_they_are_read_anew(
     assert git.fetched[-1].password == "new", "a changed Secret counts at once where the old one is refused"
     await origin.close()
     await git.close()
+
+
+async def test_a_repository_that_is_named_again_is_fetched_again(tmp_path: Path) -> None:
+    git, told = Recorder(tmp_path / "git"), asyncio.Event()
+    origin = GitOrigin(FakeKubeApi(namespaces=("argocd",)), git, Renderer(git, tmp_path / "render"), "argocd")
+    origin.on_fetched(lambda _: told.set())
+    await origin.refresh(URL)
+    await origin.keep_only({URL})
+    assert await origin.resolve(URL, "main")
+    await origin.keep_only({"https://git.example/other.git"})
+    with pytest.raises(NotFetchedYet):
+        await origin.resolve(URL, "main")
+    await told.wait()
+    assert await origin.resolve(URL, "main")
+    await origin.close()
+    await git.close()

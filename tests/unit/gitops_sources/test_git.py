@@ -293,12 +293,44 @@ async def test_a_fetch_killed_in_the_middle_is_taken_up(tmp_path: Path, upstream
 async def test_other_mirrors_are_removed(source: GitSource, upstream: Upstream, tmp_path: Path) -> None:
     upstream.commit({"a": "1"})
     other = Upstream(tmp_path, "other")
-    other.commit({"a": "1"})
+    commit = other.commit({"a": "1"})
     for each in (upstream, other):
         await source.fetch(Repository(each.url))
-    await source.keep_only([Repository(upstream.url)])
-    assert [path.name.startswith("file") for path in (tmp_path / "mirrors").glob("*.git")].__len__() == 1
+    (tmp_path / "mirrors" / "left-by-an-earlier-process.git").mkdir()
+    await source.keep_only([f"{upstream.url}/", "https://[no-url"])
+    assert mirrors(tmp_path) == [Repository(upstream.url).directory], "another spelling names it, too"
     await source.fetch(Repository(other.url))
+    assert await source.resolve(Repository(other.url), "main") == commit
+
+
+async def test_a_mirror_that_is_being_fetched_is_not_removed(
+    source: GitSource, upstream: Upstream, repository: Repository, tmp_path: Path
+) -> None:
+    commit = upstream.commit({"a": "1"})
+    fetching = asyncio.ensure_future(source.fetch(repository))
+    while not mirrors(tmp_path):
+        await source.keep_only([])
+        await asyncio.sleep(0)
+    await source.keep_only([])
+    await fetching
+    assert await source.resolve(repository, "main") == commit
+    await source.keep_only([])
+    assert mirrors(tmp_path) == []
+
+
+async def test_a_repository_named_anew_while_its_mirror_goes_has_a_whole_one(
+    source: GitSource, upstream: Upstream, repository: Repository
+) -> None:
+    commit = upstream.commit({"a": "1"})
+    await source.fetch(repository)
+    for _ in range(5):
+        await asyncio.gather(source.keep_only([]), source.fetch(repository), source.keep_only([]))
+        assert await source.resolve(repository, "main") == commit
+        assert await source.content_key(repository, commit, ["a"])
+
+
+def mirrors(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "mirrors").glob("*.git"))
 
 
 async def test_two_hundred_keys_are_cheap(source: GitSource, upstream: Upstream, repository: Repository) -> None:
