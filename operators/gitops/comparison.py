@@ -34,7 +34,7 @@ def compare(app: Application, seen: Seen, now: datetime) -> Comparison:
         whole = known or health.of_application(verdicts, live=len(verdicts), wanted=len(app.status.resources))
         return Comparison("Unknown", app.status.resources, whole, (), _until(verdicts))
     extra = extra_objects(app, seen.target, seen.tracked)
-    resources = [_of_desired(entry, now) for entry in seen.target.objects]
+    resources = [_of_desired(entry, now, seen.causes.get(entry.ref, "")) for entry in seen.target.objects]
     resources += [_of_extra(app, live, now) for live in extra]
     differs = any(entry.differs for entry in seen.target.objects) or any(
         not options.ignores_extraneous(live) for live in extra
@@ -98,11 +98,11 @@ def _counted_health(manifest: Manifest, now: datetime) -> health.Health | None:
     return verdict
 
 
-def _of_desired(entry: Compared, now: datetime) -> ResourceStatus:
+def _of_desired(entry: Compared, now: datetime, cause: str) -> ResourceStatus:
     status = _described(entry.desired, "OutOfSync" if entry.differs else "Synced")
     if entry.live is None:
         return status.but(health=HealthStatus(status=health.MISSING))
-    return status.but(**_health_field(entry.live, now))
+    return status.but(**_health_field(entry.live, now, cause))
 
 
 def _of_extra(app: Application, live: Manifest, now: datetime) -> ResourceStatus:
@@ -112,13 +112,13 @@ def _of_extra(app: Application, live: Manifest, now: datetime) -> ResourceStatus
     return status.but(requires_deletion_confirmation=True) if chosen == "confirm" else status
 
 
-def _health_field(live: Manifest, now: datetime) -> dict[str, HealthStatus]:
+def _health_field(live: Manifest, now: datetime, cause: str = "") -> dict[str, HealthStatus]:
     """Only bad news comes with its words: the rest changes too often to be worth a write."""
     verdict = health.health_of(live, now)
     if verdict is None:
         return {}
-    if verdict.status == health.DEGRADED and verdict.message:
-        return {"health": HealthStatus(status=verdict.status, message=verdict.message)}
+    if verdict.status == health.DEGRADED and (message := verdict.because(cause).message):
+        return {"health": HealthStatus(status=verdict.status, message=message)}
     return {"health": HealthStatus(status=verdict.status)}
 
 

@@ -73,6 +73,7 @@ class Looker:
                 settings.rules,
                 rooms.roster.__contains__,
                 rooms.roster.memos,
+                services.now,
             )
         )
 

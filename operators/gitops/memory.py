@@ -37,6 +37,19 @@ class Built:
 
 
 @dataclass
+class Wait:
+    """A workload that is not healthy."""
+
+    of: tuple[object, ...]
+    """Its uid and generation: a new template is waited for anew."""
+    since: datetime
+    due: datetime
+    """When its pods are asked (again)."""
+    cause: str = ""
+    """What they said last."""
+
+
+@dataclass
 class Memo:
     """What the engine remembers of an Application between looks; all of it may be lost."""
 
@@ -56,6 +69,8 @@ class Memo:
     """The fetch that the refresh annotation asks for."""
     same: dict[tuple[str, str], bool] = field(default_factory=dict)
     """Whether two commits have the same content."""
+    waits: dict[Ref, Wait] = field(default_factory=dict)
+    """The workloads that are waited for."""
 
 
 @dataclass(frozen=True)
@@ -69,3 +84,4 @@ class Deps:
     is_application: Callable[[str], bool]
     memos: Mapping[str, Memo]
     """Of all Applications."""
+    now: Callable[[], datetime]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 from operators.kit.errors import ApiError, PlatformError
 from operators.kit.kube import Discovery, Ref
 
 from . import mishaps, refusals
+from .causes import Causes
 from .comparer import Comparer
 from .memory import Deps, Memo
 from .models import Application
@@ -27,6 +29,7 @@ class Observer:
         self._deps = deps
         self._targets = Targets(deps)
         self._comparer = Comparer(deps)
+        self._causes = Causes(deps.api, deps.now)
 
     async def observe(self, app: Application, memo: Memo) -> Seen:
         """Return everything known about an Application; raises NotFetchedYet, but nothing for what is wrong with it."""
@@ -61,7 +64,9 @@ class Observer:
         troubles += found
         syncing, found = await self._comparer.compared(app, memo, syncing)
         troubles += found
-        return self._seen(app, memo, target=target, syncing=syncing, troubles=tuple(troubles), complete=complete)
+        seen = self._seen(app, memo, target=target, syncing=syncing, troubles=tuple(troubles), complete=complete)
+        causes, ask_again = await self._causes.ask(memo, [one for one in (target, syncing) if one])
+        return replace(seen, causes=causes, ask_again=ask_again)
 
     def _seen(
         self,

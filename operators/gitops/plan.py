@@ -70,7 +70,7 @@ def plan(app: Application, seen: Seen, now: datetime) -> Plan:
     moved = progress.advance(app, seen, comparison, now)
     status = _status(app, seen, comparison, moved, now)
     decided = _plan(app, status, moved)
-    waits = [moved.requeue_after, _until(comparison, now)]
+    waits = [moved.requeue_after, _until(comparison, now), seen.ask_again]
     return replace(decided, requeue_after=min((wait for wait in waits if wait is not None), default=None))
 
 

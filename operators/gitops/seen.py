@@ -123,6 +123,10 @@ class Seen:
     """Tracked objects that another Application wants now: they have moved there, and are not this one's to delete."""
     unsure: str = ""
     """An Application whose new commit is not rendered yet: it may be about to want what this one has too many."""
+    causes: Mapping[Ref, str] = field(default_factory=dict)
+    """Why workloads have not become healthy for a while, in their pods' words."""
+    ask_again: timedelta | None = None
+    """When the pods of workloads that are not healthy are worth a question (again)."""
 
     @property
     def may_delete(self) -> bool:

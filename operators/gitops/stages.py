@@ -93,4 +93,7 @@ def _unhealthy(verdict: str, seen: Seen, now: datetime) -> str:
     live = [(entry.ref, entry.live) for entry in seen.target.objects if entry.live] if seen.target else []
     found = [(ref, health.health_of(manifest, now)) for ref, manifest in live]
     worst = [(ref, one) for ref, one in found if one is not None and one.status == verdict]
-    return f"{worst[0][0]}: {worst[0][1].message}" if worst else verdict
+    if not worst:
+        return verdict
+    ref, one = min(worst, key=lambda entry: entry[0] not in seen.causes)  # one that says why comes first
+    return f"{ref}: {one.because(seen.causes.get(ref, '')).message}"

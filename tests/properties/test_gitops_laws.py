@@ -37,7 +37,7 @@ objects = st.builds(
 )
 folders = st.lists(st.one_of(objects, st.just(deployment("web"))), max_size=5)
 policies = st.fixed_dictionaries({"prune": st.booleans(), "selfHeal": st.booleans(), "allowEmpty": st.booleans()})
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 
 def run(story: Callable[[], Awaitable[None]]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.kit.kube import Manifest
@@ -58,7 +58,6 @@ def test_a_single_manager_gets_exactly_what_it_applied(before: dict[str, Any], a
     asyncio.run(scenario())
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(NAMES, st.integers(0, 3), st.booleans()), max_size=30), st.integers(1, 3))
 def test_every_key_is_worked_on_after_it_was_last_added(adds: list[tuple[str, int, bool]], workers: int) -> None:
     async def scenario() -> None:

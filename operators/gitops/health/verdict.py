@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,10 @@ class Health:
         if self.until is None:
             return self
         return Health(PROGRESSING, self.message, self.until) if now < self.until else Health(self.status, self.message)
+
+    def because(self, cause: str) -> Health:
+        """Return it with what its pods say."""
+        return replace(self, message=": ".join(filter(None, (self.message, cause)))) if cause else self
 
 
 def worst(statuses: Iterable[str]) -> str:

@@ -55,7 +55,8 @@ class Sync:
         """Return the health of an object that was applied."""
         if task.live is None:
             return health.Health(health.MISSING, "it is gone")
-        return health.health_of(task.live, self.now)
+        verdict = health.health_of(task.live, self.now)
+        return verdict.because(self.seen.causes.get(task.ref, "")) if verdict is not None else None
 
     def recreates(self, task: Compared) -> bool:
         """Whether a live object is deleted and made anew: only where asked, only its own, and never data of others."""

@@ -103,6 +103,8 @@ QUESTIONS = [
     Question(ENGINE, "create", "rbac.authorization.k8s.io", "rolebindings", "argocd", False),
     Question(ENGINE, "escalate", "rbac.authorization.k8s.io", "clusterroles", "", False),
     Question(ENGINE, "impersonate", "", "users", "", False),
+    Question(ENGINE, "list", "", "pods", "hub-dev", True),
+    Question(ENGINE, "watch", "", "pods", "hub-dev", False),
     Question(ENGINE, "create", "", "pods", "hub-dev", False),
     Question(ENGINE, "delete", "apiextensions.k8s.io", "customresourcedefinitions", "", False),
     Question(TRAEFIK, "watch", "gateway.networking.k8s.io", "httproutes", "hub-dev", True),
