@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -22,22 +22,33 @@ from operators.kit.errors import Invalid
 from operators.kit.logging import get_logger
 
 from . import webhook
+from .coalescer import Coalescer
 from .receipts import Receipts, Said
-from .webhook import Coalescer, Push, WebhookSecrets
+from .webhook import Delivery, Push, WebhookSecrets
 
 FOLLOW_MAX_S = 600.0
 FOLLOWERS_MAX = 200
 BODY_TIMEOUT_S = 10.0
+"""As long as GitHub and GitLab wait for an answer."""
+ORDINARY_BYTES = 1024 * 1024
+LARGE_AT_ONCE = 4
+"""Bodies beyond the ordinary, or of unknown size, that are read at a time. None is held: this bounds the work."""
 MAX_SILENCE_S = 150.0
 """A watch sends events or bookmarks about once a minute; silent for longer, it has stopped."""
+
+
+class TooLarge(Exception):
+    """A body goes on beyond what a webhook may have."""
+
 
 _REVISION = re.compile(r"[0-9a-f]{7,64}")
 _DEPS: web.AppKey[HttpDeps] = web.AppKey("deps")
 _COALESCER: web.AppKey[Coalescer] = web.AppKey("coalescer", Coalescer)
 _WEBHOOKS: web.AppKey[Counter] = web.AppKey("webhooks", Counter)
+_LARGE: web.AppKey[asyncio.Semaphore] = web.AppKey("large", asyncio.Semaphore)
 _FOLLOWERS: web.AppKey[asyncio.Semaphore] = web.AppKey("followers", asyncio.Semaphore)
 _REFUSALS: Mapping[type[Exception], tuple[int, str]] = {
-    web.HTTPRequestEntityTooLarge: (413, f"a webhook may have {webhook.MAX_BODY_BYTES} bytes"),
+    TooLarge: (413, f"a webhook may have {webhook.MAX_BODY_BYTES} bytes"),
     TimeoutError: (408, f"the body did not come within {BODY_TIMEOUT_S:.0f} s"),
     webhook.Unauthorized: (401, ""),
     Invalid: (422, ""),
@@ -68,10 +79,11 @@ class HttpDeps:
 
 def build_app(deps: HttpDeps) -> web.Application:
     """Return the application; whoever runs it owns its runner and port."""
-    app = web.Application(client_max_size=webhook.MAX_BODY_BYTES)
+    app = web.Application()
     app[_DEPS] = deps
     app[_COALESCER] = Coalescer(partial(_pass_on, deps), partial(_drop, deps))
     app[_WEBHOOKS] = Counter("gitops_webhooks", "Webhooks received", ["result"], registry=deps.registry)
+    app[_LARGE] = asyncio.Semaphore(LARGE_AT_ONCE)
     app[_FOLLOWERS] = asyncio.Semaphore(FOLLOWERS_MAX)
     app.on_cleanup.append(_close)
     app.router.add_post("/api/webhook", post_webhook)
@@ -95,9 +107,7 @@ async def post_webhook(request: web.Request) -> web.Response:
     """Take a push announcement: 202 and on with it; 401, 413, 422 or 503 say what is wrong with it."""
     deps, count = request.app[_DEPS], request.app[_WEBHOOKS]
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            body = await request.read()
-        push = webhook.receive(deps.secrets(), request.headers, body)
+        push = await _delivered(request, deps.secrets())
     except tuple(_REFUSALS) as error:
         status, message = _REFUSALS[type(error)]
         return _refused(count, status, message or str(error))
@@ -110,6 +120,22 @@ async def post_webhook(request: web.Request) -> web.Response:
         deps.receipts.expect(push.after, [])
     request.app[_COALESCER].push(push)
     return web.json_response({"message": "accepted", "revision": push.after}, status=202)
+
+
+async def _delivered(request: web.Request, secrets: WebhookSecrets) -> Push | None:
+    """Read a webhook piece by piece; nothing of it is kept but the few fields that say what was pushed."""
+    announced = request.content_length
+    if announced is not None and announced > webhook.MAX_BODY_BYTES:
+        raise TooLarge
+    delivery, size = Delivery(secrets, request.headers), 0
+    is_large = announced is None or announced > ORDINARY_BYTES
+    async with asyncio.timeout(BODY_TIMEOUT_S), request.app[_LARGE] if is_large else nullcontext():
+        async for piece in request.content.iter_any():
+            size += len(piece)
+            if size > webhook.MAX_BODY_BYTES:
+                raise TooLarge
+            delivery.feed(piece)
+    return delivery.push()
 
 
 async def get_receipt(request: web.Request) -> web.StreamResponse:

@@ -7,26 +7,23 @@ Sources: docs.github.com "Validating webhook deliveries", docs.gitlab.com "Webho
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
-import json
 import re
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from operators.kit.errors import Invalid, PlatformError
 
-MAX_BODY_BYTES = 1024 * 1024
-BURST = 5
-"""Pushes of one repository that are passed on at once; ordinary use never has more."""
-REFILL_S = 0.5
-"""Beyond the burst, one is passed on per this time, with the newest revision."""
-KNOWN_REPOSITORIES = 1000
+from .webhook_body import Fields
 
+MAX_BODY_BYTES = 25 * 1024 * 1024
+"""GitHub sends up to 25 MB, and in vain where it is refused."""
+
+_FIELDS = ("ref", "before", "after")
+_SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SCP = re.compile(r"^(?:[^@/\s]+@)?(?P<host>[^:/\s]+):(?!//)(?P<path>.+)$")
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
@@ -88,25 +85,57 @@ def _split(url: str) -> tuple[str, int | None, str]:
 
 def verify_signature(secret: str, signed: bytes, header: str) -> bool:
     """Whether `header` (`sha256=<hex>`) is the HMAC-SHA256 of `signed`; constant in time."""
-    want = "sha256=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(want.encode(), header.encode("utf-8", "replace"))
+    return _is_signature(_mac(secret, signed), header)
 
 
-def receive(secrets: WebhookSecrets, headers: Mapping[str, str], body: bytes) -> Push | None:
-    """Return the push a webhook tells of, or None where it tells of something else (a ping, a deleted branch).
+class Delivery:
+    """One webhook, believed or not: made of its headers, fed with its body, asked for the push at the end.
 
-    Raises NotConfigured, Unauthorized, or Invalid where a signed body is no push event of the sender it names.
+    Raises NotConfigured or Unauthorized at once where the headers are enough to tell.
     """
-    if "X-Gitlab-Event" in headers:
-        _require(secrets.gitlab, "gitlab")
-        token = headers.get("X-Gitlab-Token", "")
-        if not hmac.compare_digest(secrets.gitlab.encode(), token.encode("utf-8", "replace")):
-            raise Unauthorized("the X-Gitlab-Token is wrong")
-        return _push(body, "project") if headers["X-Gitlab-Event"] in {"Push Hook", "Tag Push Hook"} else None
-    _require(secrets.github, "github")
-    if not verify_signature(secrets.github, body, headers.get("X-Hub-Signature-256", "")):
-        raise Unauthorized("the X-Hub-Signature-256 is missing or wrong")
-    return _push(body, "repository") if headers.get("X-GitHub-Event") == "push" else None
+
+    def __init__(self, secrets: WebhookSecrets, headers: Mapping[str, str]) -> None:
+        self._mac: hmac.HMAC | None = None
+        self._signature = headers.get("X-Hub-Signature-256", "")
+        if "X-Gitlab-Event" in headers:
+            _require(secrets.gitlab, "gitlab")
+            token = headers.get("X-Gitlab-Token", "")
+            if not hmac.compare_digest(secrets.gitlab.encode(), token.encode("utf-8", "replace")):
+                raise Unauthorized("the X-Gitlab-Token is wrong")
+            self._repository = "project"
+            self._is_push = headers["X-Gitlab-Event"] in {"Push Hook", "Tag Push Hook"}
+        else:
+            _require(secrets.github, "github")
+            if not _SIGNATURE.fullmatch(self._signature):
+                raise Unauthorized("the X-Hub-Signature-256 is missing or wrong")
+            self._mac = _mac(secrets.github)
+            self._repository = "repository"
+            self._is_push = headers.get("X-GitHub-Event") == "push"
+        self._fields = Fields({*_FIELDS, self._repository})
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next bytes of the body; they are not kept."""
+        if self._mac is not None:
+            self._mac.update(piece)
+        if self._is_push:
+            self._fields.feed(piece)
+
+    def push(self) -> Push | None:
+        """Return the push it tells of, or None where it tells of something else (a ping, a deleted branch).
+
+        Raises Unauthorized, or Invalid where a signed body is no push event of the sender it names.
+        """
+        if self._mac is not None and not _is_signature(self._mac, self._signature):
+            raise Unauthorized("the X-Hub-Signature-256 is missing or wrong")
+        return _push(self._fields.values(), self._repository) if self._is_push else None
+
+
+def _mac(secret: str, signed: bytes = b"") -> hmac.HMAC:
+    return hmac.new(secret.encode(), signed, hashlib.sha256)
+
+
+def _is_signature(mac: hmac.HMAC, header: str) -> bool:
+    return hmac.compare_digest(f"sha256={mac.hexdigest()}".encode(), header.encode("utf-8", "replace"))
 
 
 def _require(secret: str, provider: str) -> None:
@@ -116,16 +145,10 @@ def _require(secret: str, provider: str) -> None:
         )
 
 
-def _push(body: bytes, repository_field: str) -> Push | None:
-    try:
-        payload = json.loads(body)
-    except ValueError as error:
-        raise Invalid("body", "is not JSON: send webhooks with content type application/json") from error
-    if not isinstance(payload, dict):
-        raise Invalid("body", "is not a push event")
+def _push(payload: Mapping[str, Any], repository_field: str) -> Push | None:
     repository = payload.get(repository_field)
     urls = _urls(repository) if isinstance(repository, dict) else []
-    ref, before, after = (str(payload.get(name, "")) for name in ("ref", "before", "after"))
+    ref, before, after = (str(payload.get(name, "")) for name in _FIELDS)
     if not urls or not ref.startswith("refs/") or not _SHA.fullmatch(after):
         raise Invalid("body", "a push event has a ref, an after and a repository with its address")
     if not after.strip("0"):
@@ -136,74 +159,3 @@ def _push(body: bytes, repository_field: str) -> Push | None:
 def _urls(repository: Mapping[str, Any]) -> list[str]:
     fields = ("clone_url", "git_http_url", "ssh_url", "git_ssh_url", "html_url", "web_url")
     return [url for name in fields if isinstance(url := repository.get(name), str) and url]
-
-
-@dataclass(slots=True)
-class _Bucket:
-    tokens: float
-    filled_at: float
-    waiting: Push | None = None
-    timer: asyncio.TimerHandle | None = None
-
-
-class Coalescer:
-    """Pass pushes on at once, yet a storm of them at a bounded rate: per repository and ref the newest counts.
-
-    `dropped(old, new)` is told of each that is never passed on, because a newer one stands in its place.
-    A token bucket rather than a quiet period, because an ordinary push shall not wait for a storm that never comes.
-    """
-
-    def __init__(
-        self,
-        pushed: Callable[[Push], None],
-        dropped: Callable[[Push, Push], None] = lambda _old, _new: None,
-        *,
-        burst: int = BURST,
-        refill_s: float = REFILL_S,
-    ) -> None:
-        self._pushed = pushed
-        self._dropped = dropped
-        self._burst = burst
-        self._refill_s = refill_s
-        self._buckets: OrderedDict[tuple[frozenset[str], str], _Bucket] = OrderedDict()
-
-    def push(self, push: Push) -> None:
-        """Pass `push` on now, or soon in place of those that wait already."""
-        loop = asyncio.get_running_loop()
-        key = (push.keys, push.ref)
-        bucket = self._buckets.setdefault(key, _Bucket(self._burst, loop.time()))
-        self._buckets.move_to_end(key)
-        self._forget()
-        if bucket.waiting is not None:
-            self._dropped(bucket.waiting, push)
-            bucket.waiting = replace(push, before=bucket.waiting.before)
-            return
-        elapsed = loop.time() - bucket.filled_at
-        bucket.tokens = min(self._burst, bucket.tokens + elapsed / self._refill_s)
-        bucket.filled_at = loop.time()
-        if bucket.tokens >= 1:
-            bucket.tokens -= 1
-            self._pushed(push)
-        else:
-            bucket.waiting = push
-            bucket.timer = loop.call_later((1 - bucket.tokens) * self._refill_s, self._release, bucket)
-
-    def close(self) -> None:
-        """Drop what waits; the engine polls."""
-        for bucket in self._buckets.values():
-            if bucket.timer:
-                bucket.timer.cancel()
-
-    def _release(self, bucket: _Bucket) -> None:
-        push, bucket.waiting = bucket.waiting, None
-        bucket.tokens, bucket.filled_at = 0.0, asyncio.get_running_loop().time()
-        if push is not None:
-            self._pushed(push)
-
-    def _forget(self) -> None:
-        """Keep the table bounded; a bucket that is forgotten starts full again."""
-        while len(self._buckets) > KNOWN_REPOSITORIES:
-            _, bucket = self._buckets.popitem(last=False)
-            if bucket.timer:
-                bucket.timer.cancel()
-                self._release(bucket)

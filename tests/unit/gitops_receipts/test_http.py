@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from operators.gitops.http import HttpDeps, build_app
+from operators.gitops.http import LARGE_AT_ONCE, HttpDeps, build_app
 from operators.gitops.receipts import Healthy, Receipts, Rendered
 from operators.gitops.receipts_text import receipt_lines
 from operators.gitops.webhook import MAX_BODY_BYTES, WebhookSecrets
@@ -122,6 +122,45 @@ async def test_the_largest_webhook_that_is_allowed(engine: Engine) -> None:
     body = body.replace(b'"commits": ""', b'"commits": "' + b"x" * (MAX_BODY_BYTES - len(body)) + b'"')
     assert len(body) == MAX_BODY_BYTES
     assert (await engine.post(body, sign(body)))[0] == 202
+
+
+async def test_a_large_push_of_many_commits_is_taken(engine: Engine) -> None:
+    commit = {"id": A, "message": 'grün \\ "quoted" {[', "added": ["charts/a.yaml"] * 50, "author": {"name": "x"}}
+    body = json.dumps({"commits": [commit] * 9000, **PUSH, "head_commit": commit}).encode()
+    assert MAX_BODY_BYTES * 0.3 < len(body) < MAX_BODY_BYTES
+    assert (await engine.post(body, sign(body)))[0] == 202
+    assert engine.pushed == [("git/platform", "refs/heads/main", B, A)]
+
+
+async def test_a_body_of_unknown_size_that_goes_on_too_long_is_refused(engine: Engine) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(MAX_BODY_BYTES // 65536 + 2):
+            yield b" " * 65536
+
+    headers = {"X-GitHub-Event": "push", **sign(b"")}
+    async with engine.session.post(f"{engine.url}/api/webhook", data=endless(), headers=headers) as answer:
+        assert answer.status == 413
+
+
+async def test_who_does_not_sign_is_refused_before_the_body_is_read(engine: Engine) -> None:
+    host, port = engine.runner.addresses[0][:2]
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(f"POST /api/webhook HTTP/1.1\r\nHost: x\r\nContent-Length: {MAX_BODY_BYTES}\r\n\r\n".encode())
+    assert b" 401 " in await reader.readline()
+    writer.close()
+
+
+async def test_large_bodies_that_do_not_come_keep_no_ordinary_push_waiting(engine: Engine) -> None:
+    host, port = engine.runner.addresses[0][:2]
+    head = f"POST /api/webhook HTTP/1.1\r\nHost: x\r\nContent-Length: {MAX_BODY_BYTES}\r\n"
+    head += f"X-Hub-Signature-256: sha256={'0' * 64}\r\n\r\n"
+    held = [await asyncio.open_connection(host, port) for _ in range(LARGE_AT_ONCE + 1)]
+    for _, writer in held:
+        writer.write(head.encode())
+    body = json.dumps(PUSH).encode()
+    assert (await engine.post(body, sign(body)))[0] == 202
+    for _, writer in held:
+        writer.close()
 
 
 async def test_a_key_that_is_changed_counts_from_then_on(engine: Engine) -> None:

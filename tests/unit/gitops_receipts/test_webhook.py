@@ -6,24 +6,33 @@ import asyncio
 import hashlib
 import hmac
 import json
+import tracemalloc
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operators.gitops.coalescer import KNOWN_REPOSITORIES, Coalescer
 from operators.gitops.webhook import (
-    KNOWN_REPOSITORIES,
-    Coalescer,
+    MAX_BODY_BYTES,
+    Delivery,
     NotConfigured,
     Push,
     Unauthorized,
     WebhookSecrets,
-    receive,
     url_key,
     verify_signature,
 )
+from operators.gitops.webhook_body import Fields
 from operators.kit.errors import Invalid
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text('a"\\{}[]:, ü\n'),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text('a"\\{}:,'), below, max_size=3),
+    max_leaves=10,
+)
 
 A, B = "a" * 40, "b" * 40
 SECRETS = WebhookSecrets(github="hub-key", gitlab="lab-key")
@@ -57,6 +66,14 @@ def signed(payload: object, key: str = "hub-key", event: str = "push") -> tuple[
     return {"X-GitHub-Event": event, "X-Hub-Signature-256": f"sha256={signature}"}, body
 
 
+def receive(secrets: WebhookSecrets, headers: Mapping[str, str], body: bytes, piece: int = 1000) -> Push | None:
+    """Deliver a webhook in pieces."""
+    delivery = Delivery(secrets, headers)
+    for at in range(0, len(body), piece):
+        delivery.feed(body[at : at + piece])
+    return delivery.push()
+
+
 def test_a_push_of_github() -> None:
     assert receive(SECRETS, *signed(GITHUB)) == Push(
         "https://github.com/Acme/Platform.git",
@@ -72,6 +89,36 @@ def test_a_push_of_gitlab() -> None:
     push = receive(SECRETS, headers, json.dumps(GITLAB).encode())
     assert push is not None
     assert push.keys == {"gitlab.example.com:8443/acme/platform", "gitlab.example.com:2222/acme/platform"}
+
+
+@given(
+    st.dictionaries(st.sampled_from(["ref", "after", "repository", "commits", 'q"\\', "ü"]), JSON),
+    st.sampled_from([None, 1]),
+    st.integers(1, 40),
+)
+def test_fields_are_what_a_reader_of_the_whole_finds(whole: dict[str, Any], indent: int | None, piece: int) -> None:
+    body = f" {json.dumps(whole, indent=indent, ensure_ascii=bool(indent))}\n".encode()
+    fields = Fields({"ref", "repository", "ü"})
+    for at in range(0, len(body), piece):
+        fields.feed(body[at : at + piece])
+    assert fields.values() == {key: value for key, value in whole.items() if key in ("ref", "repository", "ü")}
+
+
+def test_a_body_of_any_size_takes_little_memory() -> None:
+    commits = b'{"commits": [{"message": "' + b"x" * 60_000
+    headers = {"X-GitHub-Event": "push", "X-Hub-Signature-256": f"sha256={'0' * 64}"}
+    tracemalloc.start()
+    try:
+        for body in (commits, b'{"repository": {"name": "' + b"x" * 60_000):
+            delivery = Delivery(SECRETS, headers)
+            delivery.feed(body)
+            for _ in range(MAX_BODY_BYTES // 60_000):
+                delivery.feed(b"x" * 60_000)
+            with pytest.raises(Unauthorized):
+                delivery.push()
+        assert tracemalloc.get_traced_memory()[1] < 2 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_signature_is_the_one_github_documents() -> None:
@@ -109,6 +156,12 @@ def test_an_empty_secret_lets_nobody_in(headers: dict[str, str]) -> None:
     [
         pytest.param(b"payload=%7B%7D", id="a form in place of JSON"),
         pytest.param([], id="a list"),
+        pytest.param(b'{"ref": "refs/heads/main"', id="half of it"),
+        pytest.param(b'{"ref": refs}', id="what JSON does not have"),
+        pytest.param(b"{7: 1}", id="a key that is none"),
+        pytest.param(b'{} {"ref": 1}', id="two in one"),
+        pytest.param({**GITHUB, "repository": {"clone_url": "x" * 200_000}}, id="more than can be needed"),
+        pytest.param(b'{"a": ' + b"[]" * 100_000, id="brackets, to keep it busy"),
         pytest.param({**GITHUB, "repository": None}, id="no repository"),
         pytest.param({**GITHUB, "repository": {"clone_url": 7}}, id="no address"),
         pytest.param({**GITHUB, "ref": "main"}, id="no ref"),
