@@ -58,6 +58,13 @@ class Engine:
         """Everything it has written."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
+    @property
+    def pid(self) -> int:
+        """Its process id while it lives."""
+        assert self.process is not None
+        assert self.process.pid is not None
+        return self.process.pid
+
     def start(self, **settings: str) -> None:
         """Start it; `settings` are further GITOPS_* variables, for this life only."""
         environment = {
