@@ -7,6 +7,7 @@ import json
 
 from operators.kit.kube import Ref
 from tests.support import charts
+from tests.support.engine import HANGS_S
 from tests.support.stage import Stage, is_synced
 
 
@@ -68,3 +69,15 @@ async def test_an_application_of_applications_brings_up_and_prunes_its_children(
     await stage.until("root", is_synced, "Synced without the second child")
     assert await stage.api.get(stage.config("two")) is not None, "an Application without finalizer leaves its objects"
     assert len(stage.deletions()) == 1
+
+
+async def test_the_mirror_of_a_repository_goes_with_its_last_application_and_comes_again(running: Stage) -> None:
+    stage = running
+    revision = await stage.push({"web/a.yaml": charts.config("a")})
+    for _ in range(2):
+        await stage.create("web")
+        await stage.until_synced("web", revision)
+        await stage.api.delete(stage.ref("web"))
+        async with asyncio.timeout(HANGS_S):
+            while list((stage.engine.folder / "cache" / "git").glob("*.git")):
+                await asyncio.sleep(0.1)
