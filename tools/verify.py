@@ -3,7 +3,8 @@
 In:  the word `check` or `test`, optionally followed by names of stages to run only those.
 Out: the exit code 0 when every stage passed, 1 otherwise, 130 when interrupted; logs in `.amx/logs/`.
 
-The stages of `check` run side by side, as many as there are cores, and show their output only when they fail.
+The stages of `check` run side by side, one more than there are cores because their tests often wait for processes,
+and show their output only when they fail.
 The later ones run alone, because they share the cluster, and their output streams. A failed stage ends the run
 once its group is through: what follows costs minutes and would fail for the same reason.
 """
@@ -26,8 +27,10 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".amx" / "logs"
 CHILD_PATIENCE_S = 300.0
 """How long an interrupted stage may take to put away what it started (a cluster takes a while)."""
-PROCESSES = ("tests/unit/amx", "tests/unit/git_server")
-"""Tests that mostly wait for processes they start: beside the others they cost hardly any time."""
+SOURCES = ("tests/unit/gitops_sources",)
+"""Tests with a real git and a real Helm each: as much work as all the others."""
+PROCESSES = tuple(f"tests/unit/{area}" for area in ("amx", "cluster", "git_server", "hub", "kit", "tools"))
+"""Tests that mostly wait, for processes or for time to pass: beside the others they cost hardly any time."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ def pytest(name: str, folders: Sequence[str], *options: str) -> Stage:
 CHECK = (
     Stage("types", ("mypy",)),
     pytest("processes", PROCESSES, "-q", "--durations=5"),
-    pytest("pure", ["tests/unit", "tests/properties"], "-q", "--durations=5", *ignoring(PROCESSES)),
+    pytest("sources", SOURCES, "-q", "--durations=5"),
+    pytest("pure", ["tests/unit", "tests/properties"], "-q", "--durations=5", *ignoring(SOURCES + PROCESSES)),
     Stage("format", ("ruff", "format", "--check", ".")),
     Stage("lint", ("ruff", "check", ".")),
     Stage("spelling", ("codespell",)),
@@ -125,7 +129,7 @@ def run_together(stages: Sequence[Stage], console: Console) -> list[Result]:
     waiting, active, done = list(stages), list[Running](), list[Result]()
     with _children(active), console.status("check") as status:
         while waiting or active:
-            while waiting and len(active) < max(2, os.cpu_count() or 1):
+            while waiting and len(active) <= (os.cpu_count() or 1):
                 active.append(start(waiting.pop(0), log=True))
                 if not console.is_terminal:  # there the line below shows what runs
                     console.print(f"  {active[-1].result.stage.name} …", highlight=False)

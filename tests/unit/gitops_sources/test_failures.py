@@ -345,7 +345,7 @@ async def test_a_very_large_parameter_is_refused_clearly(bench: Bench) -> None:
 async def test_a_commit_cannot_write_outside_its_work_folder(bench: Bench, name: str, spec: dict[str, Any]) -> None:
     bench.upstream.commit(chart())
     evil = bench.upstream.tree_with("app", name, "values.yaml")
-    bench.upstream.push_tree({"app": evil})
+    bench.upstream.commit_tree({"app": evil})
     with pytest.raises(SourceError, match="which no file can have"):
         await bench.render(spec)
 
@@ -359,7 +359,7 @@ def test_a_directory_that_git_cannot_have_written_is_refused(raw: bytes) -> None
 
 
 async def test_a_source_too_large_is_refused_before_it_is_held_in_memory(bench: Bench) -> None:
-    big = {f"app/files/{n}": b"%d" % n + bytes(12 << 20) for n in range(12)}
+    big = {f"app/files/{n}": b"%d" % n + bytes(12 << 20) for n in range(9)}
     bench.upstream.commit({**chart(), **big})
     await bench.source.fetch(bench.repository)
     tracemalloc.start()
@@ -397,7 +397,7 @@ async def test_a_forest_of_directories_without_end_is_refused_and_holds_up_nobod
     app = bench.upstream.git("rev-parse", "HEAD:app")
     if "valueFiles" not in spec.get("helm", {}):
         app = bench.upstream.raw_tree([("100644", metadata, "Chart.yaml"), ("040000", bomb, "bomb")])
-    bench.upstream.push_tree({"app": app, "bomb": bomb})
+    bench.upstream.commit_tree({"app": app, "bomb": bomb})
     turns = 0
 
     async def others() -> None:
@@ -432,7 +432,7 @@ async def test_a_dependency_cannot_be_placed_outside_the_chart(bench: Bench, nam
 
 async def test_a_name_too_long_for_a_file_is_refused(bench: Bench) -> None:
     bench.upstream.commit(chart())
-    bench.upstream.push_tree({"app": bench.upstream.tree_with("app", "n" * 300, "values.yaml")})
+    bench.upstream.commit_tree({"app": bench.upstream.tree_with("app", "n" * 300, "values.yaml")})
     with pytest.raises(SourceError, match="too long for a file"):
         await bench.render()
 

@@ -22,9 +22,8 @@ async def test_names_resolve_to_commits(source: GitSource, upstream: Upstream, r
     first = upstream.commit({"a": "1"})
     upstream.git("tag", "light")
     upstream.git("tag", "-a", "v1.0.0", "-m", "annotated")
-    upstream.git("push", "-q", "--tags", "origin")
     second = upstream.commit({"a": "2"})
-    upstream.git("push", "-q", "origin", "HEAD:refs/heads/feature/x")
+    upstream.git("branch", "feature/x")
     await source.fetch(repository)
     names = {"HEAD": second, "": second, "main": second, "feature/x": second, "light": first, "v1.0.0": first}
     for name, commit in {**names, "refs/tags/v1.0.0": first, first: first, first[:7]: first}.items():
@@ -68,11 +67,11 @@ async def test_force_pushes_and_removed_branches_are_followed(
     source: GitSource, upstream: Upstream, repository: Repository
 ) -> None:
     upstream.commit({"a": "1"})
-    upstream.git("push", "-q", "origin", "HEAD:refs/heads/side")
+    upstream.git("branch", "side")
     await source.fetch(repository)
     upstream.git("commit", "--amend", "-qm", "other")
-    other = upstream.push()
-    upstream.git("push", "-q", "origin", ":side")
+    other = upstream.commit_all()
+    upstream.git("branch", "-D", "side")
     await source.fetch(repository)
     assert await source.resolve(repository, "main") == other
     with pytest.raises(SourceError, match="no such branch"):
@@ -84,7 +83,7 @@ async def test_content_keys_tell_what_a_commit_touched(
 ) -> None:
     one = upstream.commit({"a/x": "1", "b/y": "1"})
     two = upstream.commit({"b/y": "2"})
-    three = upstream.push("empty")
+    three = upstream.commit_all("empty")
     await source.fetch(repository)
 
     async def key(revision: str, *paths: str) -> str:
