@@ -3,14 +3,15 @@
 In:  the word `check` or `test`, optionally followed by names of stages to run only those.
 Out: the exit code 0 when every stage passed, 1 otherwise, 130 when interrupted; logs in `.amx/logs/`.
 
-The stages of `check` run side by side, one more than there are cores because their tests often wait for processes,
-and show their output only when they fail.
-The later ones run alone, because they share the cluster, and their output streams. A failed stage ends the run
-once its group is through: what follows costs minutes and would fail for the same reason.
+Stages of a group run side by side, one more than there are cores because their tests often wait: for processes, for
+answers. Those of `check` show their output only when they fail. The later groups' output streams, each line with its
+stage where there are several. A failed stage ends the run once its group is through: what follows costs minutes and
+would fail for the same reason.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -65,13 +66,19 @@ CHECK = (
     Stage("contracts", ("lint-imports",)),
     Stage("docs", ("python", "-m", "tools.docs")),
 )
+ENGINE = ("tests/apiserver/gitops",)
+"""The gitops engine's scenarios: as much work as all else on the real API server. Each stage has its own server."""
 TEST = (
-    Stage("host", ("python", "-m", "tools.host")),
-    pytest("charts", ["tests/charts"], "-v", "--durations=5"),
-    pytest("cluster", ["tests/cluster"], "-v", "--durations=5"),
-    pytest("apiserver", ["tests/apiserver"], "-v", "--durations=10"),
-    pytest("e2e", ["tests/e2e"], "-v", "--durations=15"),
+    (Stage("host", ("python", "-m", "tools.host")),),
+    (
+        pytest("engine", ENGINE, "-v", "--durations=10"),
+        pytest("apiserver", ["tests/apiserver"], "-v", "--durations=10", *ignoring(ENGINE)),
+        pytest("cluster", ["tests/cluster"], "-v", "--durations=5"),
+        pytest("charts", ["tests/charts"], "-v", "--durations=5"),
+    ),
+    (pytest("e2e", ["tests/e2e"], "-v", "--durations=15"),),
 )
+"""In groups, one after the other. A cluster wants the machine for itself: its tests count failed requests."""
 
 
 @dataclass
@@ -86,12 +93,13 @@ class Result:
 
 @dataclass
 class Running:
-    """A stage under way."""
+    """A stage under way; `shown` bytes of its log have been shown."""
 
     result: Result
     process: subprocess.Popen[bytes]
     log: Path | None
     started: float = field(default_factory=time.monotonic)
+    shown: int = 0
 
 
 def start(stage: Stage, *, log: bool) -> Running:
@@ -104,6 +112,7 @@ def start(stage: Stage, *, log: bool) -> Running:
     if path is None:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
     else:
+        environment["PYTHONUNBUFFERED"] = "1"  # a line is shown when it is written
         with path.open("wb") as out:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
@@ -112,11 +121,11 @@ def start(stage: Stage, *, log: bool) -> Running:
 
 
 def finish(running: Running, console: Console) -> Result:
-    """Take down how a stage ended and show the log of a failure."""
+    """Take down how a stage ended and show the log of a failure, as far as it has not been shown."""
     result = running.result
     result.code = running.process.returncode
     result.seconds = time.monotonic() - running.started
-    if result.code and running.log:
+    if result.code and running.log and not running.shown:
         console.rule(f"[red]{result.stage.name}", align="left")
         sys.stdout.write(running.log.read_text(errors="replace"))
         sys.stdout.flush()
@@ -124,38 +133,48 @@ def finish(running: Running, console: Console) -> Result:
     return result
 
 
-def run_together(stages: Sequence[Stage], console: Console) -> list[Result]:
-    """Run stages side by side; all of them, whichever fails: one call shows everything that is wrong."""
-    waiting, active, done = list(stages), list[Running](), list[Result]()
-    with _children(active), console.status("check") as status:
+def follow(running: Running, console: Console) -> None:
+    """Show the lines that a stage has written since, each with the stage's name."""
+    if running.log is None:
+        return
+    with running.log.open("rb") as log:
+        log.seek(running.shown)
+        lines = log.read()
+    whole = lines if running.process.returncode is not None else lines[: lines.rfind(b"\n") + 1]
+    running.shown += len(whole)
+    for line in whole.decode(errors="replace").splitlines():
+        console.print(f"{running.result.stage.name:<10} {line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def run_group(stages: Sequence[Stage], console: Console, *, stream: bool) -> Iterator[Result]:
+    """Run stages side by side; all of them, whichever fails: one call shows everything that is wrong.
+
+    With `stream` their output is seen while they run; that of a single stage goes straight through.
+    """
+    waiting, active = list(stages), list[Running]()
+    alone = stream and len(stages) == 1
+    status = contextlib.nullcontext() if alone else console.status("")
+    with _children(active), status as shown:
         while waiting or active:
             while waiting and len(active) <= (os.cpu_count() or 1):
-                active.append(start(waiting.pop(0), log=True))
-                if not console.is_terminal:  # there the line below shows what runs
-                    console.print(f"  {active[-1].result.stage.name} …", highlight=False)
-            status.update("check: " + ", ".join(one.result.stage.name for one in active))
+                stage = waiting.pop(0)
+                if stage.needs and not (ROOT / stage.needs).exists():
+                    yield Result(stage, note=f"there is no {stage.needs}")
+                    continue
+                if alone:
+                    console.rule(stage.name, align="left")
+                elif not console.is_terminal:  # there the line below shows what runs
+                    console.print(f"  {stage.name} …", highlight=False)
+                active.append(start(stage, log=not alone))
+            if shown:
+                shown.update("at work: " + ", ".join(one.result.stage.name for one in active))
             ended = [one for one in active if one.process.poll() is not None]
+            for one in active if stream else ():
+                follow(one, console)
             for one in ended:
                 active.remove(one)
-                done.append(finish(one, console))
+                yield finish(one, console)
             time.sleep(0.05)
-    return done
-
-
-def run_alone(stages: Sequence[Stage], console: Console) -> Iterator[Result]:
-    """Run stages one after the other until one fails."""
-    for stage in stages:
-        if stage.needs and not (ROOT / stage.needs).exists():
-            yield Result(stage, note=f"there is no {stage.needs}")
-            continue
-        console.rule(stage.name, align="left")
-        active = [start(stage, log=False)]
-        with _children(active):
-            active[0].process.wait()
-        result = finish(active[0], console)
-        yield result
-        if result.code:
-            return
 
 
 @contextmanager
@@ -202,7 +221,8 @@ def _interrupt(*_: object) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run what `arguments` ask for and return the exit code."""
     word, *names = arguments or ("check",)
-    known = {stage.name for stage in CHECK + TEST}
+    groups = (CHECK, *(TEST if word == "test" else ()))
+    known = {stage.name for group in (CHECK, *TEST) for stage in group}
     if word not in {"check", "test"} or not known.issuperset(names):
         sys.stderr.write(f"usage: python -m tools.verify check|test [stage ...]; stages: {' '.join(sorted(known))}\n")
         return 2
@@ -211,18 +231,17 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console()
-    together = [stage for stage in CHECK if not names or stage.name in names]
-    alone = [stage for stage in TEST if not names or stage.name in names] if word == "test" else []
+    chosen = [[stage for stage in group if not names or stage.name in names] for group in groups]
     results: list[Result] = []
     try:
-        results += run_together(together, console)
-        if not any(result.code for result in results):
-            for result in run_alone(alone, console):
-                results.append(result)
+        for number, group in enumerate(chosen):
+            results += run_group(group, console, stream=number > 0)
+            if any(result.code for result in results):
+                break
     except KeyboardInterrupt:
         console.print(f"interrupted; `make {word}` starts again and keeps what was downloaded and built")
         return 130
-    return summarise(results, together + alone, console)
+    return summarise(results, [stage for group in chosen for stage in group], console)
 
 
 if __name__ == "__main__":

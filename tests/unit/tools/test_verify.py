@@ -32,7 +32,7 @@ def test_side_by_side_all_stages_run_and_only_a_failure_shows_its_output(
     logs: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     stages = [python("bad", "print('why it failed'); raise SystemExit(3)"), python("good", "print('not of interest')")]
-    results = verify.run_together(stages, console())
+    results = list(verify.run_group(stages, console(), stream=False))
     assert {result.stage.name: result.code for result in results} == {"bad": 3, "good": 0}
     shown = capfd.readouterr().out
     assert "why it failed" in shown
@@ -42,19 +42,51 @@ def test_side_by_side_all_stages_run_and_only_a_failure_shows_its_output(
 @pytest.mark.parametrize("terminal", [True, False])
 def test_it_is_seen_what_runs_also_where_there_is_no_terminal(logs: Path, *, terminal: bool) -> None:
     out = Console(file=io.StringIO(), record=True, width=120, force_terminal=terminal)
-    verify.run_together([python("slow", "import time; time.sleep(0.2)")], out)
+    list(verify.run_group([python("slow", "import time; time.sleep(0.2)")], out, stream=False))
     assert isinstance(out.file, io.StringIO)
     before_its_end = out.file.getvalue().partition("0.")[0]
     assert "slow" in before_its_end.partition("✓")[0]
 
 
-def test_alone_the_first_failure_ends_the_run() -> None:
-    stages = [python("first", ""), python("second", "raise SystemExit(1)"), python("third", "")]
-    assert [(r.stage.name, r.code) for r in verify.run_alone(stages, console())] == [("first", 0), ("second", 1)]
+def test_side_by_side_lines_are_shown_with_their_stage_while_they_are_written(logs: Path) -> None:
+    told, out = logs / "told", console()
+    waits = f"import pathlib, time\nwhile not pathlib.Path({str(told)!r}).exists():\n    time.sleep(0.01)\nprint('end')"
+    stages = [python("talks", "print('[red] line'); print('no end', end='')"), python("waits", waits)]
+    results = verify.run_group(stages, out, stream=True)
+    assert next(results).stage.name == "talks"
+    shown = out.export_text(clear=False)
+    assert "talks      [red] line\ntalks      no end\n" in shown
+    assert "waits      end" not in shown
+    told.touch()
+    assert next(results).code == 0
+    assert "waits      end\n" in out.export_text()
+
+
+def test_a_failure_ends_the_run_once_its_group_is_through(
+    logs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verify, "CHECK", (python("check", ""),))
+    groups = (
+        (python("first", ""),),
+        (python("bad", "raise SystemExit(3)"), python("beside", "")),
+        (python("last", ""),),
+    )
+    monkeypatch.setattr(verify, "TEST", groups)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert verify.main(["test"]) == 1
+    summary = capfd.readouterr().out.partition("summary")[2]
+    said = {words[1]: " ".join(words[4:]) for line in summary.splitlines() if "s" in (words := line.split())[3:4]}
+    assert said == {
+        "check": "passed",
+        "first": "passed",
+        "bad": "failed (exit code 3)",
+        "beside": "passed",
+        "last": "not run: an earlier stage failed",
+    }
 
 
 def test_a_stage_with_nothing_to_do_is_named_and_does_not_fail() -> None:
-    [result] = verify.run_alone([python("charts", "", needs="no/such/folder")], console())
+    [result] = verify.run_group([python("charts", "", needs="no/such/folder")], console(), stream=True)
     assert (result.code, result.note) == (None, "there is no no/such/folder")
 
 
@@ -87,7 +119,7 @@ def test_an_interrupted_stage_may_put_away_what_it_started(number: signal.Signal
     program = (
         "from tools import verify\n"
         "from tools.verify import Stage\n"
-        f"verify.CHECK, verify.TEST = (), (Stage('slow', ('python', '-c', {stage!r})),)\n"
+        f"verify.CHECK, verify.TEST = (), ((Stage('slow', ('python', '-c', {stage!r})),),)\n"
         "raise SystemExit(verify.main(['test']))\n"
     )
     runner = subprocess.Popen([sys.executable, "-c", program], cwd=verify.ROOT, stdout=subprocess.PIPE, text=True)
