@@ -1,6 +1,6 @@
-"""What holds for all tests."""
+"""For all tests: laws are judged by what they find, never by how fast a busy machine finds it."""
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("calm", deadline=None)  # tests assert no times: a busy machine is no failure
-settings.load_profile("calm")
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")

@@ -1,4 +1,4 @@
-"""The API-server tier: a real Kubernetes API without nodes, one per run, and a fresh namespace per test."""
+"""The API-server tier: a real Kubernetes API without nodes, one per stage, and a fresh namespace per test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from cluster.local import binaries
 from cluster.local.progress import Progress
@@ -15,6 +16,8 @@ from operators.kit.kube import Manifest, Ref
 from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.testing.controlplane import PROGRAMS, ControlPlane, control_plane
 from operators.kit.testing.proxy import FaultProxy
+from tests.support import engine as engines
+from tests.support.engine import Engine
 
 _numbers = count(1)
 
@@ -80,6 +83,33 @@ async def serve(api: KubernetesApi) -> AsyncIterator[Serve]:
         for ref in served:
             while await api.get(ref) is not None:
                 await asyncio.sleep(0.05)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def argocd(kubernetes: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+    """Run an engine that serves namespace `argocd` and file:// repositories, one for the tests of a file."""
+    async with await KubernetesApi.connect(kubernetes.kubeconfig) as api:
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}}
+        await api.apply(namespace, field_manager="test", force=True)
+        await engines.serve_applications(api)
+    environment = {"GITOPS_ALLOW_FILE_REPOSITORIES": "true"}
+    engine = Engine(kubernetes.kubeconfig, tmp_path_factory.mktemp("engine"), environment=environment)
+    engine.start()
+    try:
+        await engine.serves()
+        yield engine
+    finally:
+        await asyncio.to_thread(engine.stop)
+
+
+@pytest.fixture
+def engine(argocd: Engine) -> Iterator[Engine]:
+    """Return that engine; it must be alive after the test, and pytest shows the log of a test that failed."""
+    before = len(argocd.log)
+    yield argocd
+    print(argocd.log[before:][-20_000:])
+    assert argocd.process is not None
+    assert argocd.process.is_alive(), f"the engine has ended by itself:\n{argocd.tail()}"
 
 
 async def _lists(api: KubernetesApi, group: str, version: str, kind: str) -> bool:

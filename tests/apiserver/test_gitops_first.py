@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from operators import crds
 from operators.kit.kube import Manifest, Ref
 from operators.kit.kubernetes_api import KubernetesApi
+from tests.support.engine import Engine
 
 HANGS_S = 60.0
-COMMAND = [sys.executable, "-m", "operators.gitops"]
 
 
 class Checkout:
@@ -67,38 +61,6 @@ def application(url: str, namespace: str, name: str = "web", **spec: Any) -> Man
     }
 
 
-@pytest.fixture
-async def installed(api: KubernetesApi) -> None:
-    """Install what the engine needs: its namespace and the definition of Application."""
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}}
-    await api.apply(namespace, field_manager="test", force=True)
-    for definition in crds.definitions():
-        await api.apply(definition, field_manager="test", force=True)
-    async with asyncio.timeout(HANGS_S):
-        while ("argoproj.io", "v1alpha1", "Application") not in (await api.discover(fresh=True)).resources:
-            await asyncio.sleep(0.1)
-
-
-@pytest.fixture
-async def engine(installed: None, kubeconfig: Path, tmp_path: Path) -> AsyncIterator[int]:
-    """Run the engine; yields its process id."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = {"CACHE_DIR": str(tmp_path / "cache"), "PORT": str(port), "ALLOW_FILE_REPOSITORIES": "true"}
-    environment = {**os.environ, "KUBECONFIG": str(kubeconfig), **{f"GITOPS_{k}": v for k, v in settings.items()}}
-    log = tmp_path / "engine.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(COMMAND, env=environment, stderr=output)  # noqa: ASYNC220 - only started
-    try:
-        yield process.pid
-        assert process.poll() is None, f"the engine has ended by itself:\n{log.read_text()[-4000:]}"
-    finally:
-        process.terminate()
-        process.wait(timeout=HANGS_S)
-        print(log.read_text()[-20000:])
-
-
 async def until(check: Callable[[], Any]) -> Any:
     """Wait for a check to come true; the bound only tells that it hangs."""
     started = time.monotonic()
@@ -133,7 +95,7 @@ spec:
 
 
 async def test_a_first_sync_a_push_drift_and_a_prune(
-    engine: int, api: KubernetesApi, namespace: str, tmp_path: Path
+    engine: Engine, api: KubernetesApi, namespace: str, tmp_path: Path
 ) -> None:
     checkout = Checkout(tmp_path / "repository")
     checkout.commit(
@@ -181,7 +143,7 @@ async def test_a_first_sync_a_push_drift_and_a_prune(
 
 
 async def test_what_was_made_with_kubectl_apply_is_taken_over_with_its_fields(
-    engine: int, api: KubernetesApi, namespace: str, tmp_path: Path
+    engine: Engine, api: KubernetesApi, namespace: str, tmp_path: Path
 ) -> None:
     config: Manifest = {
         "apiVersion": "v1",

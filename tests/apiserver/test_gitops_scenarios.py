@@ -7,10 +7,6 @@ The names follow Argo CD's test/e2e: a chart is rendered from a real repository,
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +14,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from operators import crds
 from operators.kit.errors import Conflict
-from operators.kit.kube import Manifest, Ref
+from operators.kit.kube import Ref
 from operators.kit.kubernetes_api import KubernetesApi
+from tests.support.engine import Engine
 from tests.support.upstream import Upstream
 
 HANGS_S = 90.0
@@ -128,38 +124,12 @@ async def until(check: Callable[[], Awaitable[Found]], app: App) -> Found:
         raise AssertionError(f"this did not happen; the status is {await app.status()}") from None
 
 
-async def install(api: KubernetesApi) -> None:
-    namespace: Manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}}
-    for manifest in (namespace, *crds.definitions()):
-        await api.apply(manifest, field_manager="test", force=True)
-    async with asyncio.timeout(HANGS_S):
-        while ("argoproj.io", "v1alpha1", "Application") not in (await api.discover(fresh=True)).resources:
-            await asyncio.sleep(0.1)
-
-
 @pytest.fixture
-async def app(api: KubernetesApi, namespace: str, kubeconfig: Path, tmp_path: Path) -> AsyncIterator[App]:
-    """Yield an Application to be created, served by an engine of its own."""
-    await install(api)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = {"CACHE_DIR": str(tmp_path / "cache"), "PORT": str(port), "ALLOW_FILE_REPOSITORIES": "true"}
-    environment = {**os.environ, "KUBECONFIG": str(kubeconfig), **{f"GITOPS_{k}": v for k, v in settings.items()}}
-    log = tmp_path / "engine.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: ASYNC220  # starting takes no time worth waiting for
-            [sys.executable, "-m", "operators.gitops"], env=environment, stderr=output
-        )
+async def app(api: KubernetesApi, namespace: str, engine: Engine, tmp_path: Path) -> AsyncIterator[App]:
+    """Yield an Application to be created, served by an engine."""
     served = App(api, namespace, Upstream(tmp_path))
-    try:
-        yield served
-        assert process.poll() is None, f"the engine has ended by itself:\n{log.read_text()[-4000:]}"
-    finally:
-        process.terminate()
-        process.wait(timeout=HANGS_S)
-        await api.delete(served.ref)
-        print(log.read_text()[-10_000:])  # pytest shows it for a test that failed
+    yield served
+    await api.delete(served.ref)
 
 
 async def test_declarative_helm(app: App) -> None:

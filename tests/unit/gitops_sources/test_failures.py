@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 import tracemalloc
 from dataclasses import dataclass, field
@@ -474,14 +475,21 @@ async def test_a_work_folder_that_is_lost_may_come_back(bench: Bench, tmp_path: 
     assert (await bench.render(fresh=True)).manifests
 
 
-@pytest.mark.parametrize(("script", "transient"), [("exec /bin/sleep 30", True), ("while :; do :; done", False)])
+SLEEPS = "import time; time.sleep(30)"
+WORKS = "import hashlib, threading\n" + (
+    "threading.Thread(target=hashlib.pbkdf2_hmac, args=('sha256', b'', b'', 10**9)).start()\n" * 16
+)
+"""In so many threads that it has its share of a processor also on a busy machine."""
+
+
+@pytest.mark.parametrize(("code", "transient"), [(SLEEPS, True), (WORKS, False)], ids=["it sleeps", "it works"])
 async def test_a_rendering_that_never_had_a_processor_is_tried_again(
-    tmp_path: Path, script: str, transient: bool
+    tmp_path: Path, code: str, transient: bool
 ) -> None:
     command = HelmCommand(tmp_path, HelmLimits(timeout_s=1.5))
-    command._executable = "/bin/sh"
+    command._executable = sys.executable
     with pytest.raises(SourceError, match=r"longer than 1.5 s") as caught:
-        await command.execute(["-c", script], cwd=tmp_path)
+        await command.execute(["-c", code], cwd=tmp_path)
     assert caught.value.transient is transient
 
 
