@@ -23,6 +23,9 @@ def refusals(app: Application, rules: Rules) -> list[str]:
     except Invalid as error:
         found.append(str(error))
     policy = app.spec.sync_policy
+    if policy is not None and policy.managed_namespace_metadata and app.spec.destination.namespace == rules.namespace:
+        text = "the engine's own namespace keeps its labels and annotations: remove it"
+        found.append(f"spec.syncPolicy.managedNamespaceMetadata: {text}")
     if policy is not None and policy.retry is not None and (text := retry.check(policy.retry)):
         found.append(f"spec.syncPolicy.retry.backoff: {text}")
     return found

@@ -20,7 +20,7 @@ class Rules:
     """What this engine is configured for. Until AppProject is served, these stand in its place."""
 
     namespace: str = "argocd"
-    """Its own namespace: Applications elsewhere are not served."""
+    """Its own namespace: Applications elsewhere are not served, and nothing but Applications is deployed to it."""
     projects: frozenset[str] = frozenset({"default"})
     servers: frozenset[str] = frozenset({IN_CLUSTER_SERVER})
     names: frozenset[str] = frozenset({IN_CLUSTER_NAME})

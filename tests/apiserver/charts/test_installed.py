@@ -163,7 +163,7 @@ async def until_refused(engine: KubernetesApi, manifest: Manifest) -> str:
     async with asyncio.timeout(60):
         while True:
             try:
-                await engine.apply(manifest, field_manager="argocd-controller")
+                await engine.apply(manifest, field_manager="argocd-controller", force=True)
             except ApiError as error:
                 return str(error)
             await asyncio.sleep(0.2)
@@ -191,7 +191,15 @@ async def test_the_server_keeps_the_engine_out_of_protected_namespaces(
             engine, {"apiVersion": "v1", "kind": "Namespace", **labels}
         )
         await engine.apply(config_map("hub-dev"), field_manager="argocd-controller")
-        await engine.apply(config_map("argocd"), field_manager="argocd-controller")
+        hosts = {"name": "argocd-ssh-known-hosts-cm", "namespace": "argocd"}
+        assert "may not change configmaps in its own namespace argocd, but for its receipts" in await until_refused(
+            engine, {**config_map("argocd"), "metadata": hosts, "data": {"ssh_known_hosts": "git.example ssh-rsa AAAA"}}
+        )
+        with pytest.raises(ApiError, match="may not change configmaps"):
+            await engine.delete(Ref("", "ConfigMap", hosts["namespace"], hosts["name"]))
+        receipt: Manifest = {**config_map("argocd"), "metadata": {"name": "receipt-0123456789ab", "namespace": "argocd"}}
+        await engine.apply(receipt, field_manager="gitops-receipts")
+        await engine.delete(Ref.of(receipt))
         await engine.apply(
             {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", **application},
             field_manager="argocd-controller",

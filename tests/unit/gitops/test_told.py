@@ -130,14 +130,14 @@ async def test_an_application_that_a_push_removes_is_told_as_removed_and_never_a
     world: World, finalizers: list[str]
 ) -> None:
     child = application("web", automated=HEAL, finalizers=finalizers)
-    world.git.commit(root=[child, config("c", namespace="argocd")], web=[config("a")])
+    world.git.commit(root=[child, config("c", namespace="shop")], web=[config("a")])
     await world.create(application("root", automated=HEAL, destination=ROOT))
     await world.look("root")
     assert world.has("ConfigMap", "a")
     said: list[str] = []
     revision = f"{len(world.git.commits):040x}"
     follower = asyncio.create_task(_follow(world, revision, said))
-    assert await world.push(root=[config("c", namespace="argocd")], web=None) == revision
+    assert await world.push(root=[config("c", namespace="shop")], web=None) == revision
     await world.settle()
     assert world.told(revision) == [
         "root  rendered 1 object · 0 changed · 1 removed · applied 0.0 s · healthy 0.0 s",
