@@ -20,6 +20,7 @@ PLATFORM: dict[str, Any] = {"image": {"tag": "1.0"}}
 CRD = Ref("apiextensions.k8s.io", "CustomResourceDefinition", "", "applications.argoproj.io")
 ENGINE = Ref("apps", "Deployment", "argocd", "gitops-engine")
 SECRET = Ref("", "Secret", "argocd", "argocd-secret")
+HOSTS = Ref("", "ConfigMap", "argocd", "argocd-ssh-known-hosts-cm")
 APPLICATION: Manifest = {
     "apiVersion": "argoproj.io/v1alpha1",
     "kind": "Application",
@@ -41,7 +42,7 @@ async def nothing_left(api: KubernetesApi, helm: Helm) -> AsyncIterator[None]:
     """Take away what an uninstall rightly leaves."""
     yield
     helm("uninstall", "platform", "--namespace", "automatrix-system", "--ignore-not-found", "--wait")
-    for one in (ref(APPLICATION), CRD, SECRET):
+    for one in (ref(APPLICATION), CRD, SECRET, HOSTS):
         await api.delete(one)
     async with asyncio.timeout(60):
         while await api.get(CRD):
@@ -112,13 +113,18 @@ async def test_what_another_product_brought_is_left_alone(api: KubernetesApi, he
     secret = await api.get(SECRET)
     assert secret
     assert secret["data"] == {"webhook.github.secret": base64.b64encode(b"theirs").decode()}
+    hosts = await api.get(HOSTS)
+    assert hosts
+    assert hosts["data"] == {"ssh_known_hosts": "theirs"}
+    assert "argocd-ssh-known-hosts-cm was here before" in notes
     helm("uninstall", "platform", "--namespace", "automatrix-system", "--wait")
     assert await api.get(CRD), "and it stays on uninstall"
     assert await api.get(SECRET)
+    assert await api.get(HOSTS)
 
 
 async def theirs_in_place(api: KubernetesApi) -> None:
-    """Argo CD's definition, namespace and Secret, as far as this chart could touch them."""
+    """Argo CD's definition, namespace, Secret and ConfigMap: all that this chart could touch."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     version = {"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
     names = {"kind": "Application", "listKind": "ApplicationList", "plural": "applications", "singular": "application"}
@@ -132,6 +138,12 @@ async def theirs_in_place(api: KubernetesApi) -> None:
             "kind": "Secret",
             "metadata": {"name": SECRET.name, "namespace": "argocd"},
             "stringData": {"webhook.github.secret": "theirs"},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": HOSTS.name, "namespace": "argocd"},
+            "data": {"ssh_known_hosts": "theirs"},
         },
     ):
         await api.apply(one, field_manager="argocd")
