@@ -112,6 +112,16 @@ def test_a_variable_reads_as_it_is_written(web: Render, value: Any, text: str) -
     assert env["A"] == text
 
 
+@pytest.mark.parametrize("name", ["PORT", "POD_NAME", "SERVICE_VERSION"])
+@pytest.mark.parametrize("where", ["env", "secretEnv"])
+def test_a_variable_of_the_users_own_takes_the_place_of_the_charts(web: Render, name: str, where: str) -> None:
+    value: Any = 8000 if where == "env" else {"secret": "db", "key": "a"}
+    found = [one for one in container(web(**{where: {name: value}}))["env"] if one["name"] == name]
+
+    assert len(found) == 1, "the API server refuses a variable that is there twice"
+    assert found[0].get("value") == ("8000" if where == "env" else None)
+
+
 def test_a_secret_is_named_not_written(web: Render) -> None:
     env = container(web(secretEnv={"PASSWORD": {"secret": "db", "key": "password"}}))["env"]
 
@@ -181,6 +191,7 @@ WRONG = [
         {"env": {"A": "1"}, "secretEnv": {"A": {"secret": "db", "key": "a"}}},
         "secretEnv.A: stands in env too. Keep one of the two.",
     ),
+    ({"env": {"PORT": 9000}}, "env.PORT: is 9000, and port is 8000, where probes and requests go. Set port alone."),
 ]
 
 
