@@ -122,6 +122,30 @@ def test_a_variable_of_the_users_own_takes_the_place_of_the_charts(web: Render, 
     assert found[0].get("value") == ("8000" if where == "env" else None)
 
 
+@pytest.mark.parametrize(
+    ("request_", "limit"),
+    [
+        ("1Gi", "1Gi"),
+        ("953Mi", "1G"),
+        ("0.5", "500m"),
+        ("1500m", 2),
+        (268435456, "256Mi"),
+        ("1Gi", None),
+        ("999M", "1Gi"),
+        (None, "1Mi"),
+    ],
+)
+def test_a_request_up_to_its_limit_is_taken(web: Render, request_: Any, limit: Any) -> None:
+    resources = {"requests": {"memory": request_}, "limits": {"memory": limit}}
+
+    assert container(web(resources=resources))["resources"]["limits"].get("memory") == limit
+
+
+@pytest.mark.parametrize("key", ["command", "args", "env", "secretEnv", "config", "resources", "writablePaths"])
+def test_a_value_set_to_null_is_as_if_it_were_empty(web: Render, key: str) -> None:
+    assert container(web(**{key: None}))
+
+
 def test_a_secret_is_named_not_written(web: Render) -> None:
     env = container(web(secretEnv={"PASSWORD": {"secret": "db", "key": "password"}}))["env"]
 
@@ -190,6 +214,14 @@ WRONG = [
     (
         {"env": {"A": "1"}, "secretEnv": {"A": {"secret": "db", "key": "a"}}},
         "secretEnv.A: stands in env too. Keep one of the two.",
+    ),
+    (
+        {"resources": {"requests": {"memory": "1Gi"}}},
+        "resources.requests.memory: 1Gi is more than resources.limits.memory, 256Mi. Raise the limit, too",
+    ),
+    (
+        {"resources": {"requests": {"cpu": 1}, "limits": {"cpu": "999m"}}},
+        "resources.requests.cpu: 1 is more than resources.limits.cpu, 999m.",
     ),
     ({"env": {"PORT": 9000}}, "env.PORT: is 9000, and port is 8000, where probes and requests go. Set port alone."),
 ]
