@@ -59,6 +59,28 @@ def test_every_object_says_whose_it_is(objects: list[Manifest]) -> None:
         assert set(one["metadata"]["labels"]) >= OWN_LABELS, f"{one['kind']}/{one['metadata']['name']}"
 
 
+def with_tag(values: dict[str, Any], tag: str) -> dict[str, Any]:
+    """The values with every image at this tag."""
+    changed = {key: with_tag(value, tag) if isinstance(value, dict) else value for key, value in values.items()}
+    return {**changed, "image": {**values["image"], "tag": tag}} if "image" in values else changed
+
+
+@pytest.mark.parametrize(
+    ("tag", "version"),
+    [
+        pytest.param(f"1.0@sha256:{'a' * 64}", "1.0", id="pinned by digest"),
+        pytest.param(f"{'a' * 62}.{'b' * 40}", "a" * 62, id="long, with a dot where it is cut"),
+        pytest.param("_1.0-", "1.0", id="with ends that no label has"),
+    ],
+)
+def test_every_tag_an_image_may_have_makes_a_valid_label(helm: Helm, chart: Chart, tag: str, version: str) -> None:
+    defaults = chart.path / "values.yaml"
+    values = yaml.safe_load(defaults.read_text()) if defaults.exists() else {}
+    for one in helm.template(chart.path, with_tag({**values, **chart.least}, tag)):
+        found = one["metadata"].get("labels", {}).get("app.kubernetes.io/version", version)
+        assert found == version, f"{one['kind']}/{one['metadata']['name']}"
+
+
 def test_no_object_is_rendered_twice(objects: list[Manifest]) -> None:
     names = [(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]) for one in objects]
 

@@ -123,7 +123,10 @@ WRONG = [
     ({"gitops": {"env": {"PATH": "/"}}}, "- gitops.env: Additional property PATH is not allowed"),
     ({"gitops": {"sshKnownHosts": ["github.com"]}}, "- gitops.sshKnownHosts.0: Does not match pattern"),
     ({"crds": {"applications": True}}, "- crds.applications: crds.applications must be one of the following"),
-    ({"gitops": {"env": {"GITOPS_LOG_LEVEL": "DEBUG"}}}, "gitops.env.GITOPS_LOG_LEVEL: the chart sets it: set logLevel."),
+    (
+        {"gitops": {"env": {"GITOPS_LOG_LEVEL": "DEBUG"}}},
+        "gitops.env.GITOPS_LOG_LEVEL: the chart sets it: set logLevel.",
+    ),
     ({"networkPolicy": {"apiServer": {"cidrs": ["10.0.0.1"]}}}, "- networkPolicy.apiServer.cidrs.0: Does not match"),
 ]
 

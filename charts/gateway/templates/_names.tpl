@@ -5,7 +5,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "gateway.labels" -}}
 {{ include "gateway.selector" . }}
-app.kubernetes.io/version: {{ .Values.image.tag | trunc 63 | quote }}
+app.kubernetes.io/version: {{ regexReplaceAll "@.*$" (toString .Values.image.tag) "" | trunc 63 | trimAll "._-" | quote }}
 app.kubernetes.io/component: gateway
 app.kubernetes.io/part-of: automatrix
 app.kubernetes.io/managed-by: {{ .Release.Service }}

@@ -5,7 +5,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "git.labels" -}}
 {{ include "git.selector" . }}
-app.kubernetes.io/version: {{ .Values.image.tag | toString | trunc 63 | trimAll "._-" | quote }}
+app.kubernetes.io/version: {{ regexReplaceAll "@.*$" (toString .Values.image.tag) "" | trunc 63 | trimAll "._-" | quote }}
 app.kubernetes.io/component: git
 app.kubernetes.io/part-of: automatrix
 app.kubernetes.io/managed-by: {{ .Release.Service }}

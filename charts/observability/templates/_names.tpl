@@ -6,7 +6,7 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 
 {{- define "observability.labels" -}}
 {{ include "observability.selector" . }}
-app.kubernetes.io/version: {{ .image.tag | trunc 63 | trimAll "._-" | quote }}
+app.kubernetes.io/version: {{ regexReplaceAll "@.*$" (toString .image.tag) "" | trunc 63 | trimAll "._-" | quote }}
 app.kubernetes.io/component: metrics
 app.kubernetes.io/part-of: automatrix
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}

@@ -17,7 +17,7 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 
 {{- define "platform.labels" -}}
 {{ include "platform.selector" . }}
-app.kubernetes.io/version: {{ .root.Values.image.tag | toString | trunc 63 | trimAll "._-" | quote }}
+app.kubernetes.io/version: {{ regexReplaceAll "@.*$" (toString .root.Values.image.tag) "" | trunc 63 | trimAll "._-" | quote }}
 app.kubernetes.io/component: {{ .component }}
 app.kubernetes.io/part-of: automatrix
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}

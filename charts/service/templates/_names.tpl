@@ -18,7 +18,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "service.labels" -}}
 {{ include "service.selector" . }}
-app.kubernetes.io/version: {{ .Values.image.tag | toString | trunc 63 | trimAll "._-" | quote }}
+app.kubernetes.io/version: {{ regexReplaceAll "@.*$" (toString .Values.image.tag) "" | trunc 63 | trimAll "._-" | quote }}
 app.kubernetes.io/component: {{ .Values.kind }}
 app.kubernetes.io/part-of: {{ .Release.Name }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
