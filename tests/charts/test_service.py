@@ -20,7 +20,6 @@ WORKER = {
     "kind": "worker",
     "image": {"repository": "automatrix/hub", "tag": "1.0"},
     "command": ["python3", "-m", "hub.worker"],
-    "port": None,
 }
 
 
@@ -65,6 +64,13 @@ def test_a_worker_takes_no_requests(render: Render) -> None:
     assert set(objects) == {"Deployment/hub", "NetworkPolicy/hub", "PodDisruptionBudget/hub", "ServiceAccount/hub"}
     assert objects["NetworkPolicy/hub"]["spec"]["ingress"] == []
     assert not {"ports", "readinessProbe", "lifecycle"} & set(container(objects))
+
+
+def test_a_web_service_that_names_no_port_listens_on_8080(render: Render) -> None:
+    objects = render("service", {"image": WEB["image"]})
+
+    assert container(objects)["ports"] == [{"name": "http", "containerPort": 8080}]
+    assert {"name": "PORT", "value": "8080"} in container(objects)["env"]
 
 
 def test_a_worker_with_a_port_has_probes_and_metrics(render: Render) -> None:
@@ -206,7 +212,6 @@ WRONG = [
     ({"user": 0}, "- user: Must be greater than or equal to 1"),
     ({"autoscaling": {}}, "- (root): Additional property autoscaling is not allowed"),
     ({"kind": "worker"}, "hostname: a worker takes no requests. Remove hostname, or set kind: web."),
-    ({"port": None}, "port: a web service needs the port it listens on. Set port, or kind: worker."),
     (
         {"kind": "worker", "hostname": "", "port": None, "metrics": {"enabled": True}},
         "metrics.enabled: a worker needs a port for its metrics.",

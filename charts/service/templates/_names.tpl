@@ -37,3 +37,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $unit := regexFind "(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE])$" $text -}}
 {{- mulf (trimSuffix $unit $text | float64) (get $units $unit | default 1.0) -}}
 {{- end -}}
+
+{{/* Where the process listens, as text; empty for a worker that was given no port. */}}
+{{- define "service.port" -}}
+{{- .Values.port | default (ternary 8080 0 (eq .Values.kind "web")) | int | default "" -}}
+{{- end -}}
