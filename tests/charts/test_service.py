@@ -152,6 +152,34 @@ def test_a_value_set_to_null_is_as_if_it_were_empty(web: Render, key: str) -> No
     assert container(web(**{key: None}))
 
 
+def test_what_looks_like_something_else_in_yaml_stays_a_text(render: Render) -> None:
+    values = {
+        "image": {**WEB["image"], "pullSecrets": ["1"]},
+        "hostname": "hub.localhost",
+        "path": "/v1/a:",
+        "gateway": {"name": "true", "namespace": "1"},
+        "env": {"Y": "null", "NO": "1"},
+        "secretEnv": {"ON": {"secret": "0", "key": "1e3"}},
+        "config": {"a": "1"},
+        "configPath": "/etc/#a",
+        "health": {"path": "/a:", "livenessPath": "/'\""},
+        "writablePaths": ["/tmp", "/&a"],
+    }
+    objects = render("service", values, release="e1")
+    pod = objects["Deployment/e1"]["spec"]["template"]["spec"]
+    found = container(objects, "e1")
+    env = {one["name"]: one.get("value", one.get("valueFrom")) for one in found["env"]}
+    route = objects["HTTPRoute/e1"]["spec"]
+
+    assert pod["imagePullSecrets"] == [{"name": "1"}]
+    assert env.items() >= {"Y": "null", "NO": "1", "ON": {"secretKeyRef": {"name": "0", "key": "1e3"}}}.items()
+    assert [one["mountPath"] for one in found["volumeMounts"]] == ["/tmp", "/&a", "/etc/#a"]
+    assert found["readinessProbe"]["httpGet"]["path"] == "/a:"
+    assert found["livenessProbe"]["httpGet"]["path"] == "/'\""
+    assert route["rules"][0]["matches"][0]["path"]["value"] == "/v1/a:"
+    assert (route["parentRefs"][0]["name"], route["parentRefs"][0]["namespace"]) == ("true", "1")
+
+
 def test_a_secret_is_named_not_written(web: Render) -> None:
     env = container(web(secretEnv={"PASSWORD": {"secret": "db", "key": "password"}}))["env"]
 
@@ -202,6 +230,15 @@ WRONG = [
     ({"hostname": "Hub.localhost"}, "- hostname: Does not match pattern"),
     ({"hostname": "http://hub.localhost"}, "- hostname: Does not match pattern"),
     ({"path": "api"}, "- path: Does not match pattern"),
+    ({"path": "/a//b"}, "- path: Must not validate the schema (not)"),
+    ({"path": "/ä"}, "- path: Does not match pattern"),
+    ({"writablePaths": ["/tmp", "/tmp/"]}, "writablePaths.1: /tmp/ is there twice. Remove one."),
+    (
+        {"config": {"a": "1"}, "configPath": "/tmp"},
+        "configPath: /tmp stands in writablePaths, too, and is mounted for reading. Choose another folder.",
+    ),
+    ({"config": {"..a": "1"}}, "- config: Property name of"),
+    ({"secretEnv": {"A": {"secret": "My_DB", "key": "a"}}}, "- secretEnv.A.secret: Does not match pattern"),
     ({"env": {"MY-NAME": "x"}}, "- env: Additional property MY-NAME is not allowed"),
     ({"env": {"A": ["x"]}}, "- env.A: Invalid type. Expected: "),
     ({"secretEnv": {"A": "plain"}}, "- secretEnv.A: Invalid type. Expected: object, given: string"),
