@@ -91,6 +91,14 @@ def test_a_release_never_has_fewer_pods_than_all_and_a_pod_that_goes_keeps_servi
     assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 27
 
 
+@pytest.mark.parametrize(("startup_s", "deadline_s"), [(1, 300), (60, 300), (900, 960), (3600, 3660)])
+def test_a_slow_start_that_is_allowed_is_no_failed_release(web: Render, startup_s: int, deadline_s: int) -> None:
+    objects = web(health={"startupSeconds": startup_s})
+
+    assert container(objects)["startupProbe"]["failureThreshold"] == startup_s
+    assert objects["Deployment/hub"]["spec"]["progressDeadlineSeconds"] == deadline_s
+
+
 def test_a_change_of_config_rolls_the_pods_and_nothing_else_does(web: Render) -> None:
     def template(**more: Any) -> Any:
         return web(**more)["Deployment/hub"]["spec"]["template"]
