@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.helm import Refused
+from tests.support.helm import Helm, Refused
 
 Render = Callable[..., dict[str, Any]]
 
@@ -221,9 +221,37 @@ def test_the_route_leads_from_the_gateway_to_the_service(web: Render) -> None:
     assert spec["rules"][0]["backendRefs"][0]["name"] == "hub"
 
 
-def test_a_long_release_name_makes_valid_names(render: Render) -> None:
-    for one in render("service", WEB, release="a" * 53).values():
-        assert len(one["metadata"]["name"]) <= 63
+NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+@pytest.mark.parametrize(
+    ("release", "name"),
+    [("hub", "hub"), ("my.app", "my-app"), ("a" * 53, "a" * 53), ("a.b-1", "a-b-1")],
+)
+def test_every_release_has_valid_names(render: Render, release: str, name: str) -> None:
+    assert {one["metadata"]["name"] for one in render("service", WEB, release=release).values()} == {name}
+
+
+def test_a_release_that_begins_with_a_digit_is_told_the_way_out(render: Render) -> None:
+    assert "Deployment/1app" in render("service", WORKER, release="1app")
+    with pytest.raises(Refused, match=r"begins with a letter\..*spec.source.helm.releaseName"):
+        render("service", WEB, release="1app")
+
+
+def test_long_names_under_long_aliases_are_valid_and_differ(helm: Helm, tmp_path: Path) -> None:
+    aliases = [f"{'b' * 61}-1", f"{'b' * 61}-2", "My_Api"]
+    dependency = {"name": "service", "version": "0.1.0", "repository": f"file://{ROOT / 'charts/service'}"}
+    chart = {"apiVersion": "v2", "name": "long", "version": "0.1.0"}
+    chart["dependencies"] = [{**dependency, "alias": alias} for alias in aliases]
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(chart))
+    helm("dependency", "build", str(tmp_path))
+
+    objects = helm.template(tmp_path, dict.fromkeys(aliases, WEB), "a" * 53)
+    services = {one["metadata"]["name"] for one in objects if one["kind"] == "Service"}
+    labels = {value for one in objects for value in one["metadata"]["labels"].values()}
+    assert len(services) == len(aliases)
+    assert all(NAME.fullmatch(one["metadata"]["name"]) for one in objects)
+    assert all(len(label) <= 63 for label in labels)
 
 
 WRONG = [

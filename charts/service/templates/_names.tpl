@@ -1,14 +1,19 @@
 {{/* Under its own name the chart is the release; under an alias (a dependency of an application's chart) it is one part of it. */}}
 {{- define "service.name" -}}
-{{- ternary .Release.Name .Chart.Name (eq .Chart.Name "service") | trunc 63 | trimSuffix "-" -}}
+{{- ternary .Release.Name .Chart.Name (eq .Chart.Name "service") | trunc 63 | trimAll "._-" -}}
 {{- end -}}
 
+{{/* A name for every object, a Service's, too: lower case, digits and dashes. One that is too long ends in its digest. */}}
 {{- define "service.fullname" -}}
-{{- if eq .Chart.Name "service" -}}
-{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{- $whole := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (eq .Chart.Name "service") -}}
+{{- $name := regexReplaceAll "[._]" $whole "-" | lower | trimSuffix "-" -}}
+{{- if gt (len $name) 63 -}}
+{{- $name = printf "%s-%s" (trunc 54 $name | trimSuffix "-") (sha256sum $whole | trunc 8) -}}
 {{- end -}}
+{{- if and (eq .Values.kind "web") (regexMatch "^[0-9]" $name) -}}
+{{- fail (printf "the release is called %s, and the name of a Service begins with a letter. Install it under another name (an Application by spec.source.helm.releaseName)." .Release.Name) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{- define "service.selector" -}}
