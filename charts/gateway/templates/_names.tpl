@@ -1,6 +1,6 @@
 {{- define "gateway.selector" -}}
 app.kubernetes.io/name: traefik
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "gateway.labels" -}}

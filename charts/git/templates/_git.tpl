@@ -1,6 +1,6 @@
 {{- define "git.selector" -}}
 app.kubernetes.io/name: git
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "git.labels" -}}
@@ -14,7 +14,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- /* The name is fixed: it is part of the address that every Application has in its source. */ -}}
 {{- define "git.metadata" -}}
 name: git
-namespace: {{ .Release.Namespace }}
+namespace: {{ .Release.Namespace | quote }}
 labels: {{- include "git.labels" . | nindent 2 }}
 {{- end -}}
 

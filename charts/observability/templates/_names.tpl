@@ -1,7 +1,7 @@
 {{- /* Each takes a dict: root, name (prometheus or metrics-server), image. */ -}}
 {{- define "observability.selector" -}}
 app.kubernetes.io/name: {{ .name }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- end -}}
 
 {{- define "observability.labels" -}}

@@ -12,7 +12,7 @@ A new operator is one more file beside gitops.yaml: these includes, and its righ
 
 {{- define "platform.selector" -}}
 app.kubernetes.io/name: {{ .name }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- end -}}
 
 {{- define "platform.labels" -}}
@@ -25,7 +25,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 
 {{- define "platform.metadata" -}}
 name: {{ .name }}
-namespace: {{ .namespace }}
+namespace: {{ .namespace | quote }}
 labels: {{- include "platform.labels" . | nindent 2 }}
 {{- end -}}
 
@@ -80,7 +80,7 @@ spec:
       {{- with .root.Values.image.pullSecrets }}
       imagePullSecrets:
         {{- range . }}
-        - name: {{ . }}
+        - name: {{ . | quote }}
         {{- end }}
       {{- end }}
       containers:

@@ -197,7 +197,10 @@ async def test_the_server_keeps_the_engine_out_of_protected_namespaces(
         )
         with pytest.raises(ApiError, match="may not change configmaps"):
             await engine.delete(Ref("", "ConfigMap", hosts["namespace"], hosts["name"]))
-        receipt: Manifest = {**config_map("argocd"), "metadata": {"name": "receipt-0123456789ab", "namespace": "argocd"}}
+        receipt: Manifest = {
+            **config_map("argocd"),
+            "metadata": {"name": "receipt-0123456789ab", "namespace": "argocd"},
+        }
         await engine.apply(receipt, field_manager="gitops-receipts")
         await engine.delete(Ref.of(receipt))
         await engine.apply(
