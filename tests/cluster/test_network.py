@@ -78,10 +78,77 @@ def chain(spec: dict[str, Any], direction: str = "ingress", node: str = HERE) ->
             ["ip saddr 10.0.0.0/8 ip saddr != { 10.9.0.0/16 } return", "drop"],
             id="a block with an exception",
         ),
+        pytest.param(
+            {"ingress": [{"from": [{"ipBlock": {"cidr": "::/0"}}, {"ipBlock": {"cidr": "10.0.0.1/8"}}]}]},
+            ["ip saddr 10.0.0.0/8 return", "drop"],
+            id="a block of the other family is nobody here",
+        ),
+        pytest.param(
+            {"ingress": [{"from": [{"ipBlock": {"cidr": "fd00::/8", "except": ["fd00:1::/32"]}}], "ports": [{}]}]},
+            ["drop"],
+            id="nothing but the other family",
+        ),
+        pytest.param(
+            {"ingress": [{"from": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8", "10.9.0.0/16"]}}]}]},
+            ["ip saddr 0.0.0.0/0 ip saddr != { 10.0.0.0/8 } return", "drop"],
+            id="exceptions that overlap",
+        ),
+        pytest.param(
+            {"ingress": [{"from": [FROM_CLIENT], "ports": [{"protocol": None, "port": 80}, {"protocol": "SCTP"}]}]},
+            ["ip saddr { 10.244.0.3 } tcp dport 80 return", "ip saddr { 10.244.0.3 } meta l4proto sctp return", "drop"],
+            id="protocols: the default, and one as a whole",
+        ),
     ],
 )
 def test_ingress(spec: dict[str, Any], lines: list[str]) -> None:
     assert chain(spec) == ["ip saddr 10.244.0.2 return", *lines]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param({"from": [{"ipBlock": {"cidr": "10.0.0.0/8; flush ruleset"}}]}, id="a block that is no network"),
+        pytest.param({"from": [{"ipBlock": {}}]}, id="a block without words"),
+        pytest.param({"ports": [{"port": 80, "protocol": "ICMP"}]}, id="a protocol nobody knows"),
+        pytest.param({"ports": [{"port": 80, "endPort": "last"}]}, id="a range without an end"),
+        pytest.param({"from": [{"podSelector": {"matchExpressions": [{"operator": "Is"}]}}]}, id="a selector"),
+        pytest.param({"from": 5}, id="no list"),
+    ],
+)
+def test_a_rule_that_cannot_be_read_allows_nothing_and_spoils_no_other_policy(rule: dict[str, Any]) -> None:
+    bad = policy("shop", podSelector={"matchLabels": {"app": "web"}}, ingress=[rule])
+    good = policy("shop", podSelector={}, ingress=[{"from": [FROM_CLIENT]}])
+    text = ruleset(see([bad, good], PODS, SPACES), HERE)
+
+    lines = [line.strip() for line in text.splitlines()]
+    start = next(number for number, line in enumerate(lines) if line.endswith("# shop/web"))
+    told, *rest = lines[start + 2 : lines.index("}", start)]
+    assert told.startswith("# policy cannot be read: ")
+    assert rest == ["ip saddr { 10.244.0.3 } return", "drop"]
+    assert "flush" not in [word for line in lines if not line.startswith("#") for word in line.split()]
+
+
+def test_a_policy_whose_selector_cannot_be_read_spoils_no_other_policy() -> None:
+    bad = policy("shop", podSelector={"matchExpressions": [{"operator": "Is"}]})
+    good = policy("shop", podSelector={"matchLabels": {"app": "web"}})
+    assert ruleset(see([bad, good], PODS, SPACES), HERE) == ruleset(see([good], PODS, SPACES), HERE)
+
+
+def test_an_address_that_two_pods_are_shown_with_passes_the_rules_of_both() -> None:
+    # After a node's restart one pod is shown with the address that another one has got meanwhile.
+    other = {**CLIENT, "status": WEB["status"]}
+    text = ruleset(see([policy("shop", podSelector={})], [WEB, other], SPACES), HERE)
+
+    [element] = re.findall(r"map ingress .* elements = \{ (.*?) \};? ", text)
+    assert element.startswith("10.244.0.2 : jump ingress_all_"), "one key, or the kernel refuses the whole"
+    both = re.search(rf"chain {element.split()[-1]} {{.*?\n(.*?)  }}", text, re.DOTALL)
+    assert both
+    assert len(re.findall(r"jump ingress_\w{16}\n", both[1])) == 2
+
+
+def test_a_pod_of_two_families_is_known_by_the_address_that_is_served() -> None:
+    pods = [{**WEB, "status": {"podIP": "fd00::2", "podIPs": [{"ip": "fd00::2"}, {"ip": "10.244.0.2"}]}}]
+    assert [one.address for one in see([], pods, SPACES).pods] == ["10.244.0.2"]
 
 
 def test_egress_to_a_named_port_goes_to_the_number_each_peer_has() -> None:

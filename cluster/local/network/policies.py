@@ -2,18 +2,23 @@
 
 A pod that a policy selects gets a chain per direction: what a rule allows returns, the rest is dropped. Both
 ends are checked, each on its own node. Connections that stand are let go on. The node itself always
-reaches its pods (probes), a pod always reaches itself. IPv4, as the local cluster is.
+reaches its pods (probes), a pod always reaches itself. IPv4, as the local cluster is: blocks of the other family
+are left out, for no packet here is of it. The kernel takes a ruleset as a whole or not at all, so nothing that one
+policy says may get into it unread: rules that cannot be read allow nothing, and no other policy is the worse for it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Manifest = Mapping[str, Any]
 Direction = Literal["ingress", "egress"]
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +53,17 @@ def see(policies: Sequence[Manifest], pods: Sequence[Manifest], namespaces: Sequ
 def ruleset(seen: Seen, node: str) -> str:
     """The whole table for the pods of `node`, replacing the one before in one step."""
     chains: list[str] = []
-    verdicts: dict[Direction, list[str]] = {"ingress": [], "egress": []}
+    verdicts: dict[Direction, dict[str, list[str]]] = {"ingress": {}, "egress": {}}
     for pod in seen.pods:
         for direction in ("ingress", "egress") if pod.node == node else ():
-            selecting = [one for one in seen.policies if _selects(one, pod) and direction in _directions(one)]
+            selecting = [one for one in seen.policies if _is_for(one, pod, direction)]
             if selecting:
-                name = f"{direction}_{hashlib.sha256(f'{pod.namespace}/{pod.name}'.encode()).hexdigest()[:16]}"
-                verdicts[direction].append(f"{pod.address} : jump {name}")
+                name = f"{direction}_{_digest(f'{pod.namespace}/{pod.name}')}"
+                verdicts[direction].setdefault(pod.address, []).append(name)
                 chains.append(_chain(name, direction, pod, seen, selecting))
-    return _TABLE.format(
-        ingress=_elements(verdicts["ingress"]), egress=_elements(verdicts["egress"]), chains="".join(chains)
-    )
+    shared = [_all_of(direction, *one) for direction, found in verdicts.items() for one in found.items()]
+    elements = {direction: _elements(found, direction) for direction, found in verdicts.items()}
+    return _TABLE.format(**elements, chains="".join(chains + shared))
 
 
 _TABLE = """table inet automatrix_policies
@@ -81,12 +86,31 @@ table inet automatrix_policies {{
 """
 
 
+def _all_of(direction: str, address: str, names: Sequence[str]) -> str:
+    """What an address that two pods are shown with (one of them was restarted) must pass: the chains of both."""
+    if len(names) == 1:
+        return ""
+    body = "".join(f"    jump {name}\n" for name in names)
+    return f"  chain {_entry(direction, address, names)} {{ # {address}\n{body}  }}\n"
+
+
+def _entry(direction: str, address: str, names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{direction}_all_{_digest(address)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _chain(name: str, direction: Direction, pod: Pod, seen: Seen, policies: Sequence[Manifest]) -> str:
     other = "saddr" if direction == "ingress" else "daddr"
     lines = [f"ip {other} {pod.address} return"]
     for policy in policies:
-        for rule in policy["spec"].get(direction) or ():
-            lines += _allow(rule, direction, policy["metadata"]["namespace"], pod, seen)
+        try:
+            for rule in policy["spec"].get(direction) or ():
+                lines += _allow(rule, direction, policy["metadata"]["namespace"], pod, seen)
+        except _UNREADABLE as error:
+            lines.append(f"# {policy['metadata']['name']} cannot be read: {type(error).__name__}")
     body = "".join(f"    {line}\n" for line in [*dict.fromkeys(lines), "drop"])
     return f"  chain {name} {{ # {pod.namespace}/{pod.name}\n{body}  }}\n"
 
@@ -103,13 +127,13 @@ def _allow(rule: Manifest, direction: Direction, namespace: str, pod: Pod, seen:
         return
     for peer in rule[key]:
         if "ipBlock" in peer:
-            block = f"ip {other} {peer['ipBlock']['cidr']} {_except(other, peer['ipBlock'])}"
-            for match, _ in _ports(ports, [pod] if direction == "ingress" else ()):
+            block = _block(other, peer["ipBlock"])
+            for match, _ in () if block is None else _ports(ports, [pod] if direction == "ingress" else ()):
                 yield f"{block}{match}return"
             continue
         peers = [one for one in seen.pods if _is_peer(one, peer, namespace, seen)]
         for match, holders in _ports(ports, [pod] if direction == "ingress" else peers):
-            addresses = [one.address for one in (peers if direction == "ingress" or holders is None else holders)]
+            addresses = {one.address for one in (peers if direction == "ingress" or holders is None else holders)}
             if addresses:
                 yield f"ip {other} {{ {', '.join(sorted(addresses))} }} {match}return"
 
@@ -119,7 +143,9 @@ def _ports(ports: Iterable[Manifest], targets: Sequence[Pod]) -> Iterator[tuple[
     some = False
     for port in ports:
         some = True
-        protocol = port.get("protocol", "TCP")
+        protocol = port.get("protocol") or "TCP"
+        if protocol not in _PROTOCOLS:
+            raise ValueError(f"{protocol!r} is no protocol")
         number = port.get("port")
         if number is None:
             yield f"meta l4proto {protocol.lower()} ", None
@@ -127,7 +153,7 @@ def _ports(ports: Iterable[Manifest], targets: Sequence[Pod]) -> Iterator[tuple[
             yield from _named(number, protocol, targets)
         else:
             last = port.get("endPort")
-            yield f"{protocol.lower()} dport {number}{f'-{last}' if last else ''} ", None
+            yield f"{protocol.lower()} dport {int(number)}{f'-{int(last)}' if last else ''} ", None
     if not some:
         yield "", None
 
@@ -169,6 +195,14 @@ def _expression(expression: Manifest, labels: Mapping[str, str]) -> bool:
     }[expression["operator"]]
 
 
+def _is_for(policy: Manifest, pod: Pod, direction: Direction) -> bool:
+    """Whether a policy isolates a pod; one whose selector cannot be read could only isolate everybody, or nobody."""
+    try:
+        return _selects(policy, pod) and direction in _directions(policy)
+    except _UNREADABLE:
+        return False
+
+
 def _selects(policy: Manifest, pod: Pod) -> bool:
     if policy["metadata"]["namespace"] != pod.namespace:
         return False
@@ -181,23 +215,33 @@ def _directions(policy: Manifest) -> set[str]:
     return {one.lower() for one in types}
 
 
-def _except(other: str, block: Manifest) -> str:
-    cidrs = block.get("except") or ()
-    return f"ip {other} != {{ {', '.join(sorted(cidrs))} }} " if cidrs else ""
+def _block(other: str, block: Manifest) -> str | None:
+    """The match of an ipBlock; None where it is of the other family. ValueError where it is no network."""
+    found, left_out = _networks([block["cidr"]]), _networks(block.get("except") or ())
+    exceptions = f"ip {other} != {{ {', '.join(map(str, left_out))} }} " if left_out else ""
+    return f"ip {other} {found[0]} {exceptions}" if found else None
 
 
-def _elements(elements: list[str]) -> str:
+def _networks(cidrs: Iterable[str]) -> list[ipaddress.IPv4Network]:
+    """The networks of the family that is served, without overlaps, which a set of nftables may not have."""
+    found = [ipaddress.ip_network(cidr, strict=False) for cidr in cidrs]
+    return list(ipaddress.collapse_addresses(one for one in found if isinstance(one, ipaddress.IPv4Network)))
+
+
+def _elements(found: Mapping[str, Sequence[str]], direction: str) -> str:
+    elements = [f"{address} : jump {_entry(direction, address, names)}" for address, names in found.items()]
     return f"elements = {{ {', '.join(elements)} }}" if elements else ""
 
 
 def _pod(manifest: Manifest) -> Pod | None:
     spec, status, metadata = manifest["spec"], manifest.get("status") or {}, manifest["metadata"]
-    address = status.get("podIP", "")
+    addresses = [status.get("podIP", ""), *(one.get("ip", "") for one in status.get("podIPs") or ())]
+    address = next((one for one in addresses if one and ":" not in one), "")
     if not address or spec.get("hostNetwork") or status.get("phase") in {"Succeeded", "Failed"}:
         return None
     containers = [*spec.get("containers", ()), *(spec.get("initContainers") or ())]
     ports = {
-        (port["name"], port.get("protocol", "TCP")): port["containerPort"]
+        (port["name"], port.get("protocol") or "TCP"): port["containerPort"]
         for container in containers
         for port in container.get("ports") or ()
         if "name" in port
