@@ -35,6 +35,7 @@ from .render import Renderer
 from .render.helm_command import HelmLimits
 from .settings import Settings
 from .sources import GitSource
+from .strangers import Strangers
 from .webhook import WebhookSecrets
 from .witness import Witness
 
@@ -125,6 +126,7 @@ async def run(settings: Settings) -> None:
         tasks = [
             asyncio.create_task(_watch_applications(engine, witness, settings, kopf_ready), name="kopf"),
             asyncio.create_task(witness.run(), name="witness"),
+            asyncio.create_task(Strangers(api, settings.namespace).run(), name="strangers"),
             asyncio.create_task(receipts.run(), name="receipts"),
             asyncio.create_task(secrets.run(), name="secrets"),
             asyncio.create_task(engine.poll(), name="poll"),

@@ -15,7 +15,7 @@ from operators.kit.kube import Manifest, Ref
 
 from . import tracking, waves
 from .diff import with_secret_data
-from .models import GROUP
+from .models import GROUP, KIND
 from .seen import Rules
 
 ARGO_HOOK = "argocd.argoproj.io/hook"
@@ -156,14 +156,17 @@ def _placed(manifest: Manifest, ref: Ref, place: Place, scope: Scope) -> Manifes
 
 
 def _check_allowed(ref: Ref, rules: Rules) -> None:
-    if rules.namespace in (ref.namespace, ref.name if (ref.group, ref.kind) == ("", "Namespace") else ""):
+    is_own = rules.namespace == ref.namespace or ref == Ref("", "Namespace", "", rules.namespace)
+    if is_own and ref.group != GROUP:
         # Host keys, certificates, repositories and receipts stand there: whoever changes those is trusted by all.
-        if ref.group != GROUP:
-            raise Invalid(
-                "manifests",
-                f"{ref}: only Applications may be deployed to the engine's own namespace {rules.namespace}; "
-                "name another namespace",
-            )
+        raise Invalid(
+            "manifests",
+            f"{ref}: only Applications may be deployed to the engine's own namespace {rules.namespace}; "
+            "name another namespace",
+        )
+    if (ref.group, ref.kind) == (GROUP, KIND) and ref.namespace != rules.namespace:
+        text = f"this engine serves Applications in its own namespace {rules.namespace} only: name that"
+        raise Invalid("manifests", f"{ref}: {text}")
     if not ref.namespace:
         if not rules.cluster_objects:
             raise Invalid("manifests", f"{ref} belongs to no namespace, which this engine is not configured to deploy")

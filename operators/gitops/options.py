@@ -33,6 +33,8 @@ KNOWN = frozenset(
         "Validate",
     }
 )
+_COMPARISON = frozenset({("IgnoreExtraneous", "true"), ("ServerSideDiff", "true")})
+"""What a comparison does when asked; the second it does unasked."""
 NEEDS_CONFIRMATION = frozenset(
     {
         ("", "Namespace"),
@@ -57,6 +59,17 @@ def of_object(manifest: Manifest, annotation: str = SYNC_OPTIONS) -> dict[str, s
     """Read the options an object carries in its own annotation."""
     annotations = (manifest.get("metadata") or {}).get("annotations") or {}
     return parse(str(annotations.get(annotation) or "").split(","))
+
+
+def unread(manifest: Manifest) -> list[str]:
+    """Return what an object's own options ask for that this engine does not do."""
+    found = [
+        f"sync option {name} is not known to this engine: it is ignored" for name in of_object(manifest).keys() - KNOWN
+    ]
+    for name, value in of_object(manifest, COMPARE_OPTIONS).items():
+        if (name, value.lower()) not in _COMPARISON:
+            found.append(f"compare option {name}={value} is not served by this engine: it is ignored")
+    return found
 
 
 def ignores_extraneous(manifest: Manifest) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from operators.kit.errors import Invalid
 
-from . import ignore, retry
-from .models import Application, unserved
-from .options import KNOWN, Options, of_object
+from . import ignore, retry, waves
+from .models import Application, unserved, unserved_in
+from .options import Options, unread
 from .seen import Rules, Target
 
 
@@ -50,19 +50,22 @@ def _of_operation(app: Application) -> list[str]:
     if sync is None or (operation is not None and operation.initiated_by and operation.initiated_by.automated):
         return []
     unknown = Options.of(sync.sync_options).unknown()
-    return [f"operation.sync.syncOptions: {name} is not known to this engine: it is ignored" for name in unknown]
+    found = [f"operation.sync.syncOptions: {name} is not known to this engine: it is ignored" for name in unknown]
+    return found + [entry.message for entry in unserved_in(operation) if operation is not app.operation]
 
 
 def _of_objects(target: Target | None) -> list[str]:
-    """One warning for each unknown option, naming the first object that carries it."""
+    """One warning for each thing that objects ask for in vain, naming the first object that does."""
     carriers: dict[str, list[str]] = {}
     for entry in target.objects if target is not None else ():
-        for name in of_object(entry.desired).keys() - KNOWN:
-            carriers.setdefault(name, []).append(str(entry.ref))
+        found = unread(entry.desired)
+        if (wave := waves.unreadable(entry.desired)) is not None:
+            found.append(f"sync wave {wave[:40]!r} is no whole number: it counts as 0")
+        for text in found:
+            carriers.setdefault(text, []).append(str(entry.ref))
     return [
-        f"{min(refs)}{f' and {len(refs) - 1} more' if len(refs) > 1 else ''}: sync option {name} is not known to this "
-        "engine: it is ignored"
-        for name, refs in sorted(carriers.items())
+        f"{min(refs)}{f' and {len(refs) - 1} more' if len(refs) > 1 else ''}: {text}"
+        for text, refs in sorted(carriers.items())
     ]
 
 

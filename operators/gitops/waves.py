@@ -52,11 +52,21 @@ _LAST = len(_RANK)
 
 def wave_of(manifest: Manifest) -> int:
     """Return the wave of an object; one without a (readable) annotation is in wave 0."""
+    return _read(manifest)[0]
+
+
+def unreadable(manifest: Manifest) -> str | None:
+    """Return what an object has for a wave where it is no number."""
+    return _read(manifest)[1]
+
+
+def _read(manifest: Manifest) -> tuple[int, str | None]:
     annotations = (manifest.get("metadata") or {}).get("annotations") or {}
+    text = str(annotations.get(ANNOTATION, "0"))
     try:
-        return int(str(annotations.get(ANNOTATION, "0")))
+        return int(text), None
     except ValueError:
-        return 0
+        return 0, text
 
 
 def order(manifest: Manifest) -> tuple[int, int, str, str, str, str]:

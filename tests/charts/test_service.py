@@ -171,7 +171,7 @@ def test_what_looks_like_something_else_in_yaml_stays_a_text(render: Render) -> 
         "config": {"a": "1"},
         "configPath": "/etc/#a",
         "health": {"path": "/a:", "livenessPath": "/'\""},
-        "writablePaths": ["/tmp", "/&a"],
+        "writablePaths": ["/scratch", "/&a"],
     }
     objects = render("service", values, release="e1")
     pod = objects["Deployment/e1"]["spec"]["template"]["spec"]
@@ -181,7 +181,7 @@ def test_what_looks_like_something_else_in_yaml_stays_a_text(render: Render) -> 
 
     assert pod["imagePullSecrets"] == [{"name": "1"}]
     assert env.items() >= {"Y": "null", "NO": "1", "ON": {"secretKeyRef": {"name": "0", "key": "1e3"}}}.items()
-    assert [one["mountPath"] for one in found["volumeMounts"]] == ["/tmp", "/&a", "/etc/#a"]
+    assert [one["mountPath"] for one in found["volumeMounts"]] == ["/scratch", "/&a", "/etc/#a"]
     assert found["readinessProbe"]["httpGet"]["path"] == "/a:"
     assert found["livenessProbe"]["httpGet"]["path"] == "/'\""
     assert route["rules"][0]["matches"][0]["path"]["value"] == "/v1/a:"
@@ -268,10 +268,10 @@ WRONG = [
     ({"path": "api"}, "- path: Does not match pattern"),
     ({"path": "/a//b"}, "- path: Must not validate the schema (not)"),
     ({"path": "/ä"}, "- path: Does not match pattern"),
-    ({"writablePaths": ["/tmp", "/tmp/"]}, "writablePaths.1: /tmp/ is there twice. Remove one."),
+    ({"writablePaths": ["/x", "/x/"]}, "writablePaths.1: /x/ is there twice. Remove one."),
     (
-        {"config": {"a": "1"}, "configPath": "/tmp"},
-        "configPath: /tmp stands in writablePaths, too, and is mounted for reading. Choose another folder.",
+        {"config": {"a": "1"}, "configPath": "/x/", "writablePaths": ["/x"]},
+        "configPath: /x/ stands in writablePaths, too, and is mounted for reading. Choose another folder.",
     ),
     ({"config": {"..a": "1"}}, "- config: Property name of"),
     ({"secretEnv": {"A": {"secret": "My_DB", "key": "a"}}}, "- secretEnv.A.secret: Does not match pattern"),

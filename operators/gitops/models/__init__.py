@@ -48,7 +48,7 @@ from .status import (
     SyncResult,
     SyncStatus,
 )
-from .unserved import Unserved, unserved
+from .unserved import Unserved, unserved, unserved_in
 
 __all__ = [
     "DELETION_APPROVED",
@@ -100,4 +100,5 @@ __all__ = [
     "format_time",
     "parse",
     "unserved",
+    "unserved_in",
 ]

@@ -6,11 +6,14 @@ Application is not compared at all; the others are warnings beside a working App
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .application import Application
 from .base import Model
-from .source import ApplicationSource
+from .operation import Operation, SyncOperation
+from .source import ApplicationSource, DirectorySource
+from .spec import ApplicationSpec
 
 
 @dataclass(frozen=True)
@@ -27,67 +30,52 @@ class Unserved:
         return f"{self.field} is not served yet by this engine: {self.remedy}"
 
 
-_SPEC = {
-    "sources": "use one spec.source",
-    "sourceHydrator": "point spec.source at the rendered branch",
+_KNOWN: dict[type[Model], dict[str, str]] = {
+    ApplicationSpec: {
+        "sources": "use one spec.source",
+        "sourceHydrator": "point spec.source at the rendered branch",
+    },
+    ApplicationSource: {
+        "chart": "chart repositories are not served; vendor the chart into Git and set path",
+        "kustomize": "render it to plain manifests, or use a Helm chart",
+        "plugin": "render it to plain manifests, or use a Helm chart",
+        "ref": "it belongs to several sources; put the value files beside the chart",
+    },
+    DirectorySource: {"jsonnet": "render it to plain manifests, or use a Helm chart"},
+    SyncOperation: {
+        "manifests": "commit the manifests to Git",
+        "sources": "use one source",
+        "revisions": "use revision",
+    },
 }
-_SOURCE = {
-    "chart": "chart repositories are not served; vendor the chart into Git and set path",
-    "kustomize": "render it to plain manifests, or use a Helm chart",
-    "plugin": "render it to plain manifests, or use a Helm chart",
-    "ref": "it belongs to several sources; put the value files beside the chart",
-}
-_DIRECTORY = {"jsonnet": "render it to plain manifests, or use a Helm chart"}
-_SYNC = {
-    "manifests": "commit the manifests to Git",
-    "sources": "use one source",
-    "revisions": "use revision",
-}
-_HARMLESS_SOURCE = frozenset({"name"})
+"""What Argo CD knows and this engine does not serve, with the way out."""
+_HARMLESS: dict[type[Model], frozenset[str]] = {ApplicationSource: frozenset({"name"})}
 
 
 def unserved(app: Application) -> list[Unserved]:
     """Return every set field of the Application that Argo CD knows, or nobody knows, and that is not served."""
-    found = _extras(app.spec, "spec", _SPEC)
-    policy = app.spec.sync_policy
-    if policy is not None:
-        found += _extras(policy, "spec.syncPolicy", {}, blocking=False)
-        if policy.automated is not None:
-            found += _extras(policy.automated, "spec.syncPolicy.automated", {}, blocking=False)
-        if policy.retry is not None:
-            found += _extras(policy.retry, "spec.syncPolicy.retry", {}, blocking=False)
-    found += _extras(app.spec.destination, "spec.destination", {}, blocking=False)
-    for number, rule in enumerate(app.spec.ignore_differences):
-        found += _extras(rule, f"spec.ignoreDifferences[{number}]", {}, blocking=False)
-    if app.spec.source is not None:
-        found += _of_source(app.spec.source, "spec.source")
-    if app.operation is not None and app.operation.sync is not None:
-        found += _extras(app.operation.sync, "operation.sync", _SYNC)
-    return found
+    return [*_below(app.spec, "spec"), *unserved_in(app.operation)]
 
 
-def _of_source(source: ApplicationSource, path: str) -> list[Unserved]:
-    found = _extras(source, path, _SOURCE, harmless=_HARMLESS_SOURCE)
-    if source.helm is not None:
-        found += _extras(source.helm, f"{path}.helm", {}, blocking=False)
-    if source.directory is not None:
-        found += _extras(source.directory, f"{path}.directory", _DIRECTORY)
-    return found
+def unserved_in(operation: Operation | None) -> list[Unserved]:
+    """Return the same of an operation, asked for or under way."""
+    return list(_below(operation, "operation")) if operation is not None else []
 
 
-def _extras(
-    model: Model,
-    path: str,
-    known: dict[str, str],
-    *,
-    blocking: bool = True,
-    harmless: frozenset[str] = frozenset(),
-) -> list[Unserved]:
-    """An unknown field blocks only where Argo CD knows it: a typing error is a warning, as the API server's."""
-    found = []
+def _below(model: Model, path: str) -> Iterator[Unserved]:
+    """Walk a model and all that it holds.
+
+    An unknown field blocks only where Argo CD knows it: a typing error is a warning, as the API server's.
+    """
+    known = _KNOWN.get(type(model), {})
     for name, value in (model.model_extra or {}).items():
-        if name in harmless or value in (None, "", [], {}):
-            continue
-        remedy = known.get(name, "remove it")
-        found.append(Unserved(f"{path}.{name}", remedy, blocking=blocking and name in known))
-    return found
+        if name not in _HARMLESS.get(type(model), ()) and value not in (None, "", [], {}):
+            yield Unserved(f"{path}.{name}", known.get(name, "remove it"), blocking=name in known)
+    for name, field in type(model).model_fields.items():
+        value, below = getattr(model, name), f"{path}.{field.alias or name}"
+        if isinstance(value, Model):
+            yield from _below(value, below)
+        elif isinstance(value, tuple):
+            for number, one in enumerate(value):
+                if isinstance(one, Model):
+                    yield from _below(one, f"{below}[{number}]")

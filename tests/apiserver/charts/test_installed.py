@@ -99,7 +99,8 @@ QUESTIONS = [
     Question(ENGINE, "delete", "", "namespaces", "", False),
     Question(ENGINE, "get", "", "secrets", "hub-dev", False),
     Question(ENGINE, "create", "", "secrets", "argocd", False),
-    Question(ENGINE, "patch", "argoproj.io", "applications", "hub-dev", False),
+    Question(ENGINE, "create", "argoproj.io", "applications", "hub-dev", False),
+    Question(ENGINE, "delete", "argoproj.io", "applications", "hub-dev", False),
     Question(ENGINE, "create", "rbac.authorization.k8s.io", "rolebindings", "argocd", False),
     Question(ENGINE, "escalate", "rbac.authorization.k8s.io", "clusterroles", "", False),
     Question(ENGINE, "impersonate", "", "users", "", False),
@@ -154,6 +155,13 @@ async def test_the_engines_rights_are_enough_for_the_sample_tenant(
             await engine.delete(Ref.of(namespace))
 
 
+APPLICATION: Manifest = {
+    "apiVersion": "argoproj.io/v1alpha1",
+    "kind": "Application",
+    "spec": {"project": "default", "destination": {}},
+}
+
+
 def config_map(namespace: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": namespace}}
 
@@ -179,7 +187,6 @@ async def test_the_server_keeps_the_engine_out_of_protected_namespaces(
         "spec": {"ports": [{"port": 80}]},
     }
     labels = {"metadata": {"name": "kube-system", "labels": {"x": "y"}}}
-    application = {"metadata": {"name": "x", "namespace": "argocd"}, "spec": {"project": "default"}}
 
     async with await KubernetesApi.connect(await kubeconfig_of(api, kubernetes, ACCOUNT, tmp_path)) as engine:
         assert "namespace kube-system is protected" in await until_refused(engine, config_map("kube-system"))
@@ -197,16 +204,19 @@ async def test_the_server_keeps_the_engine_out_of_protected_namespaces(
         )
         with pytest.raises(ApiError, match="may not change configmaps"):
             await engine.delete(Ref("", "ConfigMap", hosts["namespace"], hosts["name"]))
+        elsewhere = {**APPLICATION, "metadata": {"name": "x", "namespace": "hub-dev"}}
+        await api.create(elsewhere)
+        with pytest.raises(ApiError, match="serves Applications in argocd only"):
+            await engine.patch(Ref.of(elsewhere), {"spec": {"project": "other"}})
+        await engine.patch(Ref.of(elsewhere), {"status": {"conditions": []}})
         receipt: Manifest = {
             **config_map("argocd"),
             "metadata": {"name": "receipt-0123456789ab", "namespace": "argocd"},
         }
         await engine.apply(receipt, field_manager="gitops-receipts")
         await engine.delete(Ref.of(receipt))
-        await engine.apply(
-            {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", **application},
-            field_manager="argocd-controller",
-        )
+        mine = {**APPLICATION, "metadata": {"name": "x", "namespace": "argocd"}}
+        await engine.apply(mine, field_manager="argocd-controller")
 
 
 async def test_the_engine_goes_only_where_it_was_sent(
