@@ -135,29 +135,6 @@ def test_pods_of_every_node_resolve_and_reach_services_of_every_node(
             eventually(partial(fetches, kubectl, namespace, source, target), f"{source} reaches {target}", 20)
 
 
-def test_a_network_policy_is_enforced(
-    cluster: Cluster, kubectl: Kubectl, namespace: str, platform_image: str, eventually: Eventually
-) -> None:
-    first, last = cluster.nodes[0], cluster.nodes[-1]
-    kubectl.apply(
-        server("web", platform_image, first) + server("caller", platform_image, last), f"--namespace={namespace}"
-    )
-    kubectl.run(
-        "wait", f"--namespace={namespace}", "--for=condition=Ready", "pod", "--all", "--timeout=60s", timeout_s=70
-    )
-    eventually(lambda: fetches(kubectl, namespace, "caller", "web"), "without a policy the pod is open", 20)
-    policy = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": "closed"},
-        "spec": {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Ingress"]},
-    }
-    kubectl.apply([policy], f"--namespace={namespace}")
-    eventually(lambda: not fetches(kubectl, namespace, "caller", "web"), "the policy closes the pod")
-    kubectl.run("delete", f"--namespace={namespace}", "networkpolicy", "closed")
-    eventually(lambda: fetches(kubectl, namespace, "caller", "web"), "without it the pod is open again")
-
-
 def test_top_shows_every_node(cluster: Cluster, kubectl: Kubectl, eventually: Eventually) -> None:
     def shown() -> bool:
         try:

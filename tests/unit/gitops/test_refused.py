@@ -12,7 +12,7 @@ from operators.kit.kube import Manifest, Ref
 from tests.support.gitops_world import World, application, config, manifest
 
 HOSTS = Ref("", "ConfigMap", "argocd", "argocd-ssh-known-hosts-cm")
-TO_OWN = {"destination": {"name": "in-cluster", "namespace": "argocd"}}
+TO_OWN: dict[str, Any] = {"destination": {"name": "in-cluster", "namespace": "argocd"}}
 
 
 @pytest.mark.parametrize(
