@@ -105,14 +105,45 @@ def test_without_a_node_port_only_the_engine_and_those_named_get_in(git: Render)
 
 
 def test_the_server_reaches_names_and_the_engine_and_nothing_else(git: Render) -> None:
-    egress = git(engine={"namespace": "gitops"})["NetworkPolicy/git"]["spec"]["egress"]
-    targets = [rule["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for rule in egress]
-    assert targets == ["kube-system", "gitops"]
+    url = "http://gitops-engine.gitops.svc.cluster.local:8080"
+    egress = git(engine={"namespace": "gitops", "url": url})["NetworkPolicy/git"]["spec"]["egress"]
+    assert targets(egress) == {("kube-system", 53), ("gitops", 8080)}
+
+
+def targets(egress: list[dict[str, Any]]) -> set[tuple[str, int]]:
+    """Namespace and port of every rule."""
+    return {
+        (rule["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"], port["port"])
+        for rule in egress
+        for port in rule["ports"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("engine", "reached"),
+    [
+        ({"url": "http://engine.argocd.svc:9999"}, {("argocd", 8080), ("argocd", 9999)}),
+        ({"url": "http://engine.argocd"}, {("argocd", 8080), ("argocd", 80)}),
+        (
+            {"url": "http://e.other.svc.cluster.local:9999/"},
+            {("argocd", 8080), ("argocd", 9999), ("other", 8080), ("other", 9999)},
+        ),
+        ({"url": "http://engine.example.org:9999"}, {("argocd", 8080), ("argocd", 9999)}),
+        ({"url": "http://engine:8080"}, {("argocd", 8080)}),
+        ({"url": "", "namespace": "gitops"}, set()),
+    ],
+)
+def test_the_address_of_the_engine_is_let_out_to(
+    git: Render, engine: dict[str, Any], reached: set[tuple[str, int]]
+) -> None:
+    egress = git(engine=engine)["NetworkPolicy/git"]["spec"]["egress"]
+
+    assert targets(egress) == {("kube-system", 53), *reached}
 
 
 def test_a_changed_hook_is_a_new_pod(git: Render) -> None:
     annotations = git()["StatefulSet/git"]["spec"]["template"]["metadata"]["annotations"]
-    assert set(annotations) == {"automatrix.dev/files", "automatrix.dev/credential"}
+    assert set(annotations) == {"automatrix.dev/files"}
 
 
 @pytest.mark.parametrize(

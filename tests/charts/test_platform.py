@@ -127,7 +127,10 @@ WRONG = [
         {"gitops": {"env": {"GITOPS_LOG_LEVEL": "DEBUG"}}},
         "gitops.env.GITOPS_LOG_LEVEL: the chart sets it: set logLevel.",
     ),
-    ({"networkPolicy": {"apiServer": {"cidrs": []}}}, "- networkPolicy.apiServer.cidrs: Array must have at least 1 items"),
+    (
+        {"networkPolicy": {"apiServer": {"cidrs": []}}},
+        "- networkPolicy.apiServer.cidrs: Array must have at least 1 items",
+    ),
     ({"networkPolicy": {"apiServer": {"cidrs": None}}}, "networkPolicy.apiServer.cidrs: name one network at least"),
     ({"networkPolicy": {"apiServer": {"cidrs": ["10.0.0.1"]}}}, "- networkPolicy.apiServer.cidrs.0: Does not match"),
 ]

@@ -1,7 +1,8 @@
 """Start the Git server: bare repositories behind lighttpd and `git http-backend`.
 
 In:  the environment (`Settings`). Out: what lighttpd and the hooks need, written to a scratch directory; then this
-process becomes lighttpd. Standard library only: the same file runs in the container and as a plain process.
+process becomes lighttpd, with a small one beside it that follows the credential. Standard library only: the same
+file runs in the container and as a plain process.
 Trade-off: lighttpd spools a request body to disk before Git sees it, so that chunked and compressed pushes of any
 client work the same; answers are passed on as they come, because a receipt is read while it happens.
 """
@@ -9,6 +10,7 @@ client work the same; answers are passed on as they come, because a receipt is r
 # ruff: noqa: INP001 - a file that is started, not a package
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,11 +18,13 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
 REALM = "git"
+FOLLOW_S = 1.0
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 
 
@@ -213,6 +217,24 @@ $HTTP["url"] =~ "^/({names})\\.git/" {{
 """
 
 
+def follow(settings: Settings, server: int) -> None:
+    """Keep the users as the credential says, which may change: lighttpd reads them at each request. Ends with it."""
+    users = settings.run / "users"
+    while os.getppid() == server:
+        time.sleep(FOLLOW_S)
+        # A credential that is being written or cannot be read leaves the one before in force.
+        with contextlib.suppress(OSError, SystemExit):
+            wanted = _digest(settings.credential)
+            if wanted != users.read_text():
+                _private(users.with_name("users.new"), wanted)
+                users.with_name("users.new").rename(users)
+
+
 if __name__ == "__main__":
-    command = prepare(Settings.from_environment(dict(os.environ)))
+    chosen = Settings.from_environment(dict(os.environ))
+    if sys.argv[1:2] == ["--follow"]:
+        follow(chosen, int(sys.argv[2]))
+        sys.exit()
+    command = prepare(chosen)
+    subprocess.Popen([sys.executable, "-I", "-S", __file__, "--follow", str(os.getpid())], stdin=subprocess.DEVNULL)
     os.execv(command[0], command)  # noqa: S606 - this process becomes the server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 import signal
@@ -13,7 +14,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from tests.support.git_server import Checkout, GitServer, until
+from tests.support.git_server import HANGS_S, Checkout, GitServer, until
 
 from .conftest import Engine
 from .test_push import finish
@@ -31,6 +32,26 @@ async def test_a_large_push_arrives_whole(
     assert copy.git("rev-parse", "HEAD") == sha
     assert (copy.path / "large.bin").read_bytes() == content
     assert list((server.home / "data" / "spool").iterdir()) == [], "no body is left behind"
+
+
+async def test_a_changed_credential_counts_without_a_restart(server: GitServer, checkout: Checkout) -> None:
+    async def answer(password: str) -> int:
+        async with aiohttp.ClientSession() as session:
+            query = "info/refs?service=git-upload-pack"
+            async with session.get(f"{server.url_for(password)}/{query}") as response:
+                return response.status
+
+    assert await answer("s3cret") == 200
+    file = server.home / "credential" / "password"
+    file.write_text("")  # as it may be seen while it is written
+    await asyncio.sleep(2)
+    assert await answer("s3cret") == 200
+    file.write_text("another")
+    async with asyncio.timeout(HANGS_S):
+        while await answer("another") != 200:
+            await asyncio.sleep(0.05)
+    assert await answer("s3cret") == 401
+    assert stat.S_IMODE((server.home / "run" / "users").stat().st_mode) == 0o600
 
 
 async def test_a_push_beyond_the_limit_is_refused(tmp_path: Path) -> None:
