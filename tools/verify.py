@@ -55,6 +55,8 @@ def pytest(name: str, folders: Sequence[str], *options: str) -> Stage:
     return Stage(name, ("pytest", "-o", f"cache_dir=.pytest_cache/{name}", *options, *present), folders[0])
 
 
+FIRST = (Stage("host", ("python", "-m", "tools.host")),)
+"""Before anything else: a test that finds no SSH server fails, as one that is left out proves nothing."""
 CHECK = (
     Stage("types", ("mypy",)),
     pytest("processes", PROCESSES, "-q", "--durations=5"),
@@ -69,7 +71,6 @@ CHECK = (
 ENGINE = ("tests/apiserver/gitops",)
 """The gitops engine's scenarios: as much work as all else on the real API server. Each stage has its own server."""
 TEST = (
-    (Stage("host", ("python", "-m", "tools.host")),),
     (
         pytest("engine", ENGINE, "-v", "--durations=10"),
         pytest("apiserver", ["tests/apiserver"], "-v", "--durations=10", *ignoring(ENGINE)),
@@ -221,8 +222,8 @@ def _interrupt(*_: object) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run what `arguments` ask for and return the exit code."""
     word, *names = arguments or ("check",)
-    groups = (CHECK, *(TEST if word == "test" else ()))
-    known = {stage.name for group in (CHECK, *TEST) for stage in group}
+    groups = (FIRST, CHECK, *(TEST if word == "test" else ()))
+    known = {stage.name for group in (FIRST, CHECK, *TEST) for stage in group}
     if word not in {"check", "test"} or not known.issuperset(names):
         sys.stderr.write(f"usage: python -m tools.verify check|test [stage ...]; stages: {' '.join(sorted(known))}\n")
         return 2
@@ -234,8 +235,8 @@ def main(arguments: Sequence[str]) -> int:
     chosen = [[stage for stage in group if not names or stage.name in names] for group in groups]
     results: list[Result] = []
     try:
-        for number, group in enumerate(chosen):
-            results += run_group(group, console, stream=number > 0)
+        for group, stages in zip(groups, chosen, strict=True):
+            results += run_group(stages, console, stream=group is not CHECK)
             if any(result.code for result in results):
                 break
     except KeyboardInterrupt:

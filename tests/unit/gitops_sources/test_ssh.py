@@ -28,8 +28,6 @@ PermitRootLogin prohibit-password
 LogLevel QUIET
 """
 
-pytestmark = pytest.mark.skipif(SSHD is None, reason="needs sshd (Debian: openssh-server)")
-
 
 class SshServer:
     """A server for one key; `known_hosts` is what a client must know of it."""

@@ -65,6 +65,7 @@ def test_side_by_side_lines_are_shown_with_their_stage_while_they_are_written(lo
 def test_a_failure_ends_the_run_once_its_group_is_through(
     logs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(verify, "FIRST", (python("zeroth", ""),))
     monkeypatch.setattr(verify, "CHECK", (python("check", ""),))
     groups = (
         (python("first", ""),),
@@ -77,6 +78,7 @@ def test_a_failure_ends_the_run_once_its_group_is_through(
     summary = capfd.readouterr().out.partition("summary")[2]
     said = {words[1]: " ".join(words[4:]) for line in summary.splitlines() if "s" in (words := line.split())[3:4]}
     assert said == {
+        "zeroth": "passed",
         "check": "passed",
         "first": "passed",
         "bad": "failed (exit code 3)",
@@ -119,7 +121,7 @@ def test_an_interrupted_stage_may_put_away_what_it_started(number: signal.Signal
     program = (
         "from tools import verify\n"
         "from tools.verify import Stage\n"
-        f"verify.CHECK, verify.TEST = (), ((Stage('slow', ('python', '-c', {stage!r})),),)\n"
+        f"verify.FIRST, verify.CHECK, verify.TEST = (), (), ((Stage('slow', ('python', '-c', {stage!r})),),)\n"
         "raise SystemExit(verify.main(['test']))\n"
     )
     runner = subprocess.Popen([sys.executable, "-c", program], cwd=verify.ROOT, stdout=subprocess.PIPE, text=True)
