@@ -1,7 +1,8 @@
 """Check what the documentation names: `python -m tools.docs`.
 
 In:  every Markdown file of the repository. Out: exit code 0, or 1 with one line per link to a file or heading that is
-not there, make target or `amx` command that does not exist, and AMX_ or GITOPS_ setting that no code reads.
+not there, make target or `amx` command that does not exist, AMX_ or GITOPS_ setting that no code reads, and setting
+that no page explains.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def main() -> int:
     pages = [path for path in tracked if path.suffix == ".md"]
     known = Known.of(tracked)
     wrong = [f"{page.relative_to(ROOT)}: {what}" for page in pages for what in problems(page, known)]
+    text = "".join(page.read_text() for page in pages)
+    wrong += [f"{path.relative_to(ROOT)}: {what}" for path in _settings(tracked) for what in unexplained(path, text)]
     for line in wrong:
         print(line)
     print(f"docs: {len(pages)} pages, {len(wrong)} problem{'' if len(wrong) == 1 else 's'}")
@@ -61,6 +64,19 @@ def problems(page: Path, known: Known) -> Iterator[str]:
     yield from (f"there is no `make {name}`" for name in sorted(set(_named(_MAKE, text)) - known.targets))
     yield from (f"there is no `amx {name}`" for name in sorted(set(_named(_AMX, text)) - known.commands))
     yield from (f"nothing reads {name}" for name in sorted(set(_SETTING.findall(text)) - known.settings))
+
+
+def _settings(tracked: list[Path]) -> list[Path]:
+    """The modules that read a program's settings."""
+    rooms = {ROOT / room for room in ("amx", "cluster", "operators")}
+    return [path for path in tracked if path.name == "settings.py" and rooms & set(path.parents)]
+
+
+def unexplained(module: Path, pages: str) -> Iterator[str]:
+    """Yield the settings of a module that no page names; one that says it is for tests needs none."""
+    lines = [line for line in module.read_text().splitlines() if "test" not in line]
+    found = {name for line in lines for name in _SETTING.findall(line)}
+    yield from (f"no page explains {name}" for name in sorted(found - set(_SETTING.findall(pages))))
 
 
 def _named(pattern: re.Pattern[str], text: str) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.docs import Known, problems
+from tools.docs import Known, problems, unexplained
 
 KNOWN = Known(targets={"demo"}, commands={"up"}, settings={"AMX_HTTP_PORT"})
 
@@ -29,3 +29,10 @@ def test_problems(text: str, want: list[str], tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(text)
     assert list(problems(page, KNOWN)) == want
+
+
+def test_a_setting_that_no_page_explains_is_named(tmp_path: Path) -> None:
+    module = tmp_path / "settings.py"
+    module.write_text('"""GITOPS_OLD: known."""\n"""GITOPS_NEW: not yet."""\n"""GITOPS_FAULT: a test switch."""\n')
+
+    assert list(unexplained(module, "| `GITOPS_OLD` | 1 |")) == ["no page explains GITOPS_NEW"]

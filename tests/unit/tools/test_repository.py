@@ -11,7 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from tools.host import PROGRAMS
+
 ROOT = Path(__file__).parents[3]
+INSTALLS = re.compile(r"\binstall\(\s*\[(.*?)\]", re.DOTALL)
 FRAGMENT = re.compile(r"[a-z0-9][a-z0-9-]*\.(feature|fix|change|doc)\.md")
 
 
@@ -91,3 +94,14 @@ def test_every_decision_stands_in_the_index() -> None:
     folder = ROOT / "docs/decisions"
     records = {path.name for path in folder.glob("[0-9]*.md")}
     assert records == set(re.findall(r"\]\(([0-9][^)]+\.md)\)", (folder / "README.md").read_text()))
+
+
+def test_every_package_that_is_installed_is_named_where_the_way_back_is() -> None:
+    back = (ROOT / "README.md").read_text().partition("## Remove it")[2]
+    lists = [text for path in (ROOT / "cluster").rglob("*.py") for text in INSTALLS.findall(path.read_text())]
+    named = {name for text in lists for name in re.findall(r'"([a-z0-9.-]+)"', text)} | set(PROGRAMS.values()) - {"git"}
+
+    assert {"docker.io", "mmdebstrap", "openssh-server"} <= named
+    assert sorted(name for name in named if f"`{name}`" not in back) == []
+    assert "-venv" in (ROOT / "tools/setup.sh").read_text()
+    assert "-venv`" in back
