@@ -146,6 +146,12 @@ def test_a_variable_of_the_users_own_takes_the_place_of_the_charts(web: Render, 
         (268435456, "256Mi"),
         ("1Gi", None),
         ("999M", "1Gi"),
+        ("1e3", "1k"),
+        ("1Ei", "1.5E18"),
+        ("500000u", "500m"),
+        ("1E", "1Ei"),
+        (".5Gi", "1.Gi"),
+        (1e6, "1M"),
         (None, "1Mi"),
     ],
 )
@@ -153,6 +159,15 @@ def test_a_request_up_to_its_limit_is_taken(web: Render, request_: Any, limit: A
     resources = {"requests": {"memory": request_}, "limits": {"memory": limit}}
 
     assert container(web(resources=resources))["resources"]["limits"].get("memory") == limit
+
+
+def test_what_cannot_be_shared_is_asked_for_by_its_limit(web: Render) -> None:
+    whole = {"nvidia.com/gpu": 1, "hugepages-2Mi": "4Mi"}
+
+    assert container(web(resources={"limits": whole}))["resources"]["limits"].items() >= whole.items()
+    assert (
+        container(web(resources={"limits": whole, "requests": whole}))["resources"]["requests"].items() >= whole.items()
+    )
 
 
 @pytest.mark.parametrize("key", ["command", "args", "env", "secretEnv", "config", "resources", "writablePaths"])
@@ -296,6 +311,18 @@ WRONG = [
     (
         {"resources": {"requests": {"memory": "1Gi"}}},
         "resources.requests.memory: 1Gi is more than resources.limits.memory, 256Mi. Raise the limit, too",
+    ),
+    ({"resources": {"requests": {"memory": "1Zi"}}}, "- resources.requests.memory: Does not match pattern"),
+    ({"resources": {"requests": {"memory": -1}}}, "- resources.requests.memory: Must be greater than or equal to 0"),
+    ({"resources": {"limits": {"nvidia.com/gpu": 0.5}}}, "- resources.limits.nvidia.com/gpu: Invalid type."),
+    ({"resources": {"limits": {"gpu": 1}}}, "- resources.limits: Additional property gpu is not allowed"),
+    (
+        {"resources": {"requests": {"nvidia.com/gpu": 1}}},
+        "resources.requests.nvidia.com/gpu: must be its limit, which is enough by itself.",
+    ),
+    (
+        {"resources": {"requests": {"hugepages-2Mi": "2Mi"}, "limits": {"hugepages-2Mi": "4Mi"}}},
+        "resources.requests.hugepages-2Mi: must be its limit",
     ),
     (
         {"resources": {"requests": {"cpu": 1}, "limits": {"cpu": "999m"}}},

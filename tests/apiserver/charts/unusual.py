@@ -70,6 +70,23 @@ ROWS = (
         "service",
         {**WEB, "resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": None}}},
     ),
+    Row(
+        "a GPU and huge pages",
+        "service",
+        {**WEB, "resources": {"limits": {"nvidia.com/gpu": 1, "hugepages-2Mi": "4Mi"}}},
+    ),
+    Row(
+        "quantities that few write",
+        "service",
+        {
+            **WEB,
+            "resources": {
+                "requests": {"cpu": "500000u", "memory": "1e3", "ephemeral-storage": "1k"},
+                "limits": {"cpu": 1e3, "memory": "1Ei", "ephemeral-storage": ".5E"},
+            },
+        },
+    ),
+    Row("quantities that few write", "git", {"image": {"tag": "1.0"}, "resources": {"limits": {"memory": "1e9"}}}),
     Row("no resources", "service", {**WEB, "resources": None}),
     Row("a worker without a port", "service", WORKER),
     Row("a worker with metrics", "service", {**WORKER, "port": 1, "metrics": {"enabled": True}}),

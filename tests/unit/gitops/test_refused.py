@@ -103,10 +103,10 @@ async def test_an_application_elsewhere_is_told_once_that_nobody_serves_it(world
         ({"syncPolicy": {"retry": {"backoff": {"factr": 2}}}}, "spec.syncPolicy.retry.backoff.factr"),
         ({"source": {"helm": {"parameters": [{"name": "a"}, {"nam": "b"}]}}}, "spec.source.helm.parameters[1].nam"),
         ({"source": {"helm": {"fileParameters": [{"file": "b"}]}}}, "spec.source.helm.fileParameters[0].file"),
-        ({"source": {"directory": {"exlude": "x"}}}, "spec.source.directory.exlude"),
-        ({"info": [{"name": "a", "valu": "b"}]}, "spec.info[0].valu"),
+        ({"source": {"directory": {"leaveOut": "x"}}}, "spec.source.directory.leaveOut"),
+        ({"info": [{"name": "a", "val": "b"}]}, "spec.info[0].val"),
         ({"ignoreDifferences": [{"kind": "Job", "jsonPointer": ["/a"]}]}, "spec.ignoreDifferences[0].jsonPointer"),
-        ({"destination": {"namspace": "x"}}, "spec.destination.namspace"),
+        ({"destination": {"space": "x"}}, "spec.destination.space"),
     ],
 )  # fmt: skip
 async def test_a_field_that_nobody_knows_is_named_however_deep_it_stands(
@@ -124,9 +124,9 @@ async def test_a_field_that_nobody_knows_is_named_however_deep_it_stands(
 @pytest.mark.parametrize(
     ("operation", "field"),
     [
-        ({"sync": {"syncStrategy": {"aply": {"force": True}}}}, "operation.sync.syncStrategy.aply"),
+        ({"sync": {"syncStrategy": {"applied": {"force": True}}}}, "operation.sync.syncStrategy.applied"),
         ({"sync": {"resources": [{"kind": "ConfigMap", "nme": "a"}]}}, "operation.sync.resources[0].nme"),
-        ({"sync": {}, "retry": {"limt": 1}}, "operation.retry.limt"),
+        ({"sync": {}, "retry": {"lim": 1}}, "operation.retry.lim"),
         ({"sync": {}, "force": True}, "operation.force"),
     ],
 )
