@@ -15,7 +15,11 @@ from tests.support.helm import Helm, Refused
 Render = Callable[..., dict[str, Any]]
 
 ROOT = Path(__file__).parents[2]
-WEB = {"image": {"repository": "automatrix/hub", "tag": "1.0"}, "port": 8000, "hostname": "hub.localhost"}
+WEB: dict[str, Any] = {
+    "image": {"repository": "automatrix/hub", "tag": "1.0"},
+    "port": 8000,
+    "hostname": "hub.localhost",
+}
 WORKER = {
     "kind": "worker",
     "image": {"repository": "automatrix/hub", "tag": "1.0"},
@@ -256,7 +260,7 @@ def test_a_release_that_begins_with_a_digit_is_told_the_way_out(render: Render) 
 def test_long_names_under_long_aliases_are_valid_and_differ(helm: Helm, tmp_path: Path) -> None:
     aliases = [f"{'b' * 61}-1", f"{'b' * 61}-2", "My_Api"]
     dependency = {"name": "service", "version": "0.1.0", "repository": f"file://{ROOT / 'charts/service'}"}
-    chart = {"apiVersion": "v2", "name": "long", "version": "0.1.0"}
+    chart: dict[str, Any] = {"apiVersion": "v2", "name": "long", "version": "0.1.0"}
     chart["dependencies"] = [{**dependency, "alias": alias} for alias in aliases]
     (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(chart))
     helm("dependency", "build", str(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def test_without_apt_get_lighttpd_is_asked_for_too() -> None:
 
 @pytest.mark.usefixtures("bare")
 def test_a_git_server_that_cannot_be_had_fails_its_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(git_server.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     git_server.lighttpd.cache_clear()
     with pytest.raises(pytest.fail.Exception, match="install lighttpd"):
         git_server.lighttpd()
