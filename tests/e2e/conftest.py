@@ -26,7 +26,8 @@ from cluster.local.settings import ROOT, Settings
 from operators.kit.kubernetes_api import KubernetesApi
 
 KEEP = os.environ.get("AMX_E2E_KEEP") == "1"
-WORKERS = 1
+WORKERS = 3
+"""The largest shape that is promised; the cluster of test_cluster_life has none, as has a user who says nothing."""
 
 
 @dataclass(frozen=True)

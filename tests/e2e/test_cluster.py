@@ -20,7 +20,7 @@ from cluster.local.kubectl import Kubectl
 from cluster.local.progress import Progress
 from cluster.local.status import status
 
-from .conftest import Answer, Cluster
+from .conftest import WORKERS, Answer, Cluster
 
 Eventually = Callable[..., None]
 # What a shell has in which nobody has said anything about the cluster.
@@ -179,5 +179,5 @@ def test_a_cluster_of_another_checkout_is_left_alone(cluster: Cluster, tmp_path:
 
 
 def test_a_different_number_of_workers_is_not_made_by_surprise(cluster: Cluster) -> None:
-    with pytest.raises(MachineError, match="--workers 1, or make it anew, which loses what it stores"):
-        up.up(cluster.settings, 3, Progress(quiet=True))
+    with pytest.raises(MachineError, match=f"--workers {WORKERS}, or make it anew, which loses what it stores"):
+        up.up(cluster.settings, WORKERS - 1, Progress(quiet=True))
