@@ -8,7 +8,7 @@ import json
 from operators.kit.kube import Ref
 from tests.support import charts
 from tests.support.engine import HANGS_S
-from tests.support.stage import Stage, is_synced
+from tests.support.stage import Stage, is_synced, sync_of
 
 
 async def test_a_push_is_deployed_changed_and_an_edited_object_is_healed(running: Stage) -> None:
@@ -73,10 +73,10 @@ async def test_an_application_of_applications_brings_up_and_prunes_its_children(
 
 async def test_the_mirror_of_a_repository_goes_with_its_last_application_and_comes_again(running: Stage) -> None:
     stage = running
-    revision = await stage.push({"web/a.yaml": charts.config("a")})
+    await stage.push({"web/a.yaml": charts.config("a")})
     for _ in range(2):
         await stage.create("web")
-        await stage.until_synced("web", revision)
+        await stage.until("web", lambda app: sync_of(app) == "Synced", "Synced")
         await stage.api.delete(stage.ref("web"))
         async with asyncio.timeout(HANGS_S):
             while list((stage.engine.folder / "cache" / "git").glob("*.git")):
