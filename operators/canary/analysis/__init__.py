@@ -1,0 +1,1 @@
+"""Evidence and verdicts: pure statistics over counts."""

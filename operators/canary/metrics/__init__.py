@@ -1,0 +1,1 @@
+"""Providers of metrics: one file each."""

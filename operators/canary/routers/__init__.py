@@ -1,0 +1,1 @@
+"""What each gateway can do, how its routes are written, and how an applied weight is confirmed."""
