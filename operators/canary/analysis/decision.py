@@ -1,0 +1,120 @@
+"""From counts to a decision: the two tests of one metric, and when they say Harm or Safe.
+
+In:  sums of counts as numpy arrays of any shape, limits, risks. Out: logarithms of e-values and two masks. The verdict
+on one canary and the simulation of thousands both come through here, so that what is measured is what decides.
+
+Harm is an average of two e-values, of the relative and of the absolute test, which is an e-value again: 1/alpha is
+reached by mistake with a probability of at most alpha, however often one looks. Three rules make it slower, never
+faster: a rate below the floor is no harm whatever the ratio; one look with errors is one incident and no evidence; and
+where stable serves beside the canary, breaking the objective is harm only if stable is shown to do better, because
+going back to a stable that is as bad helps nobody (a database that is down breaks both).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .sequence import Array, absolute_evidence, at_ratio, mixture, most_likely
+
+_RELATIVE_SHARE = 0.25
+"""The relative test's part of alpha where both are asked for; rest: the absolute test, which needs no second arm."""
+_LOG_WORSE = float(np.log(10.0))
+"""Evidence that stable does better, before a broken objective is held against the canary alone."""
+BAD_LOOKS = 2
+"""Looks with errors before there is evidence: a burst falls into one."""
+ALONE = 20.0
+"""Requests of the canary without a single one of stable: then stable does not serve beside it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a count must stay within; None: not asked for."""
+
+    ratio: float | None
+    """The largest ratio of the canary's rate to stable's that is tolerated."""
+    floor: float
+    """A rate below which no ratio counts as harm."""
+    slo: float | None
+    """The largest rate allowed, whatever stable does."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The sums of one metric, each of shape (...)."""
+
+    events: Array
+    total: Array
+    likelihood: Array
+    """Of each ratio, shape (..., ratios)."""
+    dispersion: Array
+    bad_looks: Array
+    """Looks in which the canary had events."""
+    alone: Array
+    """The canary's requests since stable had one."""
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Logarithms of e-values, shape (...), 0 where the counts point the other way."""
+
+    harm: Array
+    """Both tests together; Harm at log(1/alpha)."""
+    relative_harm: Array
+    slo_harm: Array
+    relative_safe: Array
+    slo_safe: Array
+
+    def is_harm(self, alpha: float) -> NDArray[np.bool_]:
+        """Whether the canary is worse than it may be, with a risk of `alpha` of being wrong at any look."""
+        return np.asarray(self.harm >= np.log(1 / alpha))
+
+    def is_safe(self, beta: float) -> NDArray[np.bool_]:
+        """Whether the canary is within all limits, with a risk of `beta`; the relative test has two ways to be."""
+        return np.asarray((self.relative_safe >= np.log(2 / beta)) & (self.slo_safe >= np.log(1 / beta)))
+
+
+def weigh(counted: Counted, limits: Limits) -> Weighed:
+    """Weigh the counts against their limits; what is not asked for never harms and is always safe."""
+    nothing, always = np.zeros_like(counted.total), np.full_like(counted.total, np.inf)
+    relative_harm, relative_safe, slo_harm, slo_safe = nothing, always, nothing, always
+    if limits.ratio is not None:
+        relative_harm, relative_safe = _relative(counted, limits.ratio, limits.floor)
+    if limits.slo is not None:
+        slo_harm, slo_safe = _absolute(counted, limits.slo)
+        slo_harm = np.where(_excused(counted), 0.0, slo_harm)
+    share = 1.0 if limits.slo is None else 0.0 if limits.ratio is None else _RELATIVE_SHARE
+    with np.errstate(divide="ignore"):
+        harm = np.logaddexp(relative_harm + np.log(share), slo_harm + np.log(1 - share))
+    return Weighed(np.where(counted.bad_looks < BAD_LOOKS, 0.0, harm), relative_harm, slo_harm, relative_safe, slo_safe)
+
+
+def _relative(counted: Counted, ratio: float, floor: float) -> tuple[Array, Array]:
+    """Weigh ratio and floor: harm needs both beyond, so the weaker counts; safe needs one within, so the stronger."""
+    likelihood = counted.likelihood / counted.dispersion[..., None]
+    log_ratio = float(np.log(ratio))
+    against = mixture(likelihood) - at_ratio(likelihood, log_ratio)
+    harm, safe = _sides(against, most_likely(likelihood) > log_ratio)
+    if floor <= 0:
+        return harm, safe
+    beyond, within = _absolute(counted, floor)
+    return np.minimum(harm, beyond), np.maximum(safe, within)
+
+
+def _absolute(counted: Counted, rate: float) -> tuple[Array, Array]:
+    events, total = counted.events / counted.dispersion, counted.total / counted.dispersion
+    return _sides(absolute_evidence(events, total, rate), events > rate * total)
+
+
+def _excused(counted: Counted) -> NDArray[np.bool_]:
+    """Whether stable serves beside the canary and is not shown to do better."""
+    likelihood = counted.likelihood / counted.dispersion[..., None]
+    worse, _ = _sides(mixture(likelihood) - at_ratio(likelihood, 0.0), most_likely(likelihood) > 0)
+    return np.asarray((counted.alone < ALONE) & (worse < _LOG_WORSE))
+
+
+def _sides(against: Array, above: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Split evidence against a limit into harm (the counts lie above it) and safety (below)."""
+    return np.where(above, against, 0.0), np.where(above, 0.0, against)
