@@ -1,4 +1,4 @@
-"""Take all figures and write docs/benchmarks.md: `python -m tests.benchmarks [engine] [up]`; without a word, both."""
+"""Take the figures and write docs/benchmarks.md: `python -m tests.benchmarks [canary] [engine] [up]`, or all."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 from cluster.local.progress import Progress
 from cluster.local.settings import ROOT
 from tests.benchmarks import figures, measures
+from tests.benchmarks.canary_rules import figures as canary_figures
 from tests.benchmarks.figures import Section
 from tests.benchmarks.stage import stage
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-WORDS = ("engine", "up")
+WORDS = ("canary", "engine", "up")
 
 
 async def engine(folder: Path, progress: Progress) -> list[Section]:
@@ -37,6 +38,9 @@ def main(words: list[str]) -> int:
         return 2
     wanted, progress, load = words or list(WORDS), Progress(), figures.load()
     sections = list[Section]()
+    if "canary" in wanted:
+        with progress.step("canary rules: the grid of simulated releases"):
+            sections.append(canary_figures.take())
     with tempfile.TemporaryDirectory(prefix="amx-bench-") as name:
         if "engine" in wanted:
             sections += asyncio.run(engine(Path(name), progress))

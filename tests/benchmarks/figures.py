@@ -27,7 +27,7 @@ class Figure:
     reason: str = ""
     """Why it falls short, or why it was not measured."""
     peer: str = ""
-    """What Argo CD 3.2.1 was measured at, on such a machine."""
+    """What the peer was measured at: Argo CD 3.2.1 on such a machine, or what the section names."""
 
     @property
     def verdict(self) -> str:
@@ -46,6 +46,8 @@ class Section:
     title: str
     how: str
     figures: tuple[Figure, ...]
+    peer: str = "Argo CD"
+    """Whose the peer figures are."""
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -98,7 +100,7 @@ def render(sections: Sequence[Section], load_before: str) -> str:
     parts = [HEAD.format(date=datetime.now(UTC).strftime("%Y-%m-%d"), machine=machine(), load=load_before)]
     for section in sections:
         parts.append(f"## {section.title}\n\n{section.how}\n")
-        rows = ["| What | Measured | Target | | Argo CD |", "|---|---|---|---|---|"]
+        rows = [f"| What | Measured | Target | | {section.peer} |", "|---|---|---|---|---|"]
         for one in section.figures:
             target = f"≤ {_text(one.target)} {one.unit}" if one.target is not None else ""
             measured = f"{_text(one.value)} {one.unit}" if one.value is not None else "none"

@@ -23,8 +23,11 @@ class MetricRule:
     """The risk of calling Harm wrongly, over the whole release: this metric's share (`share`)."""
     beta: float = 0.05
     """The risk of calling Safe wrongly: such a canary goes on to a step where it is still watched."""
-    tolerance: float | None = 0.5
-    """How much worse than stable the canary may be: 0.5 allows 1.5 times stable's rate. None: not compared."""
+    tolerance: float | None = 1.0
+    """How much worse than stable the canary may be: 1.0 allows twice stable's rate. None: not compared.
+
+    The nearer to 0, the longer until Safe: at 0.5 three times the requests of 1.0.
+    """
     floor: float = 0.001
     """An event rate of the canary below which no ratio counts as harm (counts only)."""
     slo: float | None = None

@@ -4,8 +4,8 @@ In:  a case (rate of requests, error rates, how errors cluster), a number of rel
 Out: for each tick, requests and errors of the canary and of stable, one number for each release.
 
 Arrivals are Poisson. Errors are independent; or come in bursts of three within one arm, each burst being one misfortune
-(a client that retries, a connection that breaks); or each arm's rate wanders by itself (log-normal, sigma 0.7,
-correlation 0.8 over 10 s), which is worse for a comparison than a rate that both arms share.
+(a client that retries, a connection that breaks); or each arm's rate wanders by itself (log-normal, standard deviation
+half of its mean, correlation 0.8 over 10 s), which is worse for a comparison than a rate that both arms share.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Clustering = Literal["independent", "bursts", "autocorrelated"]
 
 TICK_S = 2.0
 BURST = 3
-SIGMA = 0.7
+SIGMA = 0.5
 MEMORY = 0.8 ** (TICK_S / 10.0)
 
 
@@ -37,6 +37,8 @@ class Case:
     canary: float
     """The canary's error rate."""
     clustering: Clustering = "independent"
+    onset_s: float = 0.0
+    """Until then the canary's error rate is stable's."""
 
     @property
     def healthy(self) -> bool:
@@ -61,13 +63,16 @@ class Traffic:
         self._case = case
         self._random = np.random.default_rng(seed)
         self._mood = self._random.standard_normal((2, releases))
+        self._time = 0.0
 
     def tick(self, weight: Array) -> Tick:
         """Draw the next 2 s; `weight` is the canary's share of the requests for each release, 0..1."""
         load = self._case.rps * TICK_S
         noise = self._random.standard_normal(self._mood.shape)
         self._mood = MEMORY * self._mood + np.sqrt(1 - MEMORY**2) * noise
-        canary_events, canary_total = self._arm(load * weight, self._case.canary, self._mood[0])
+        rate = self._case.canary if self._time >= self._case.onset_s else self._case.stable
+        self._time += TICK_S
+        canary_events, canary_total = self._arm(load * weight, rate, self._mood[0])
         stable_events, stable_total = self._arm(load * (1 - weight), self._case.stable, self._mood[1])
         return Tick(canary_events, canary_total, stable_events, stable_total)
 

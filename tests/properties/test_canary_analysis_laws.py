@@ -1,0 +1,98 @@
+"""Laws of the canary's evidence that hold for readings nobody wrote down."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operators.canary.analysis.evidence import Evidence, absorb
+from operators.canary.analysis.rules import MetricRule
+from operators.canary.analysis.verdict import judge
+from operators.canary.terms import Counts, Reading, Sample
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+RULES = (MetricRule("m", slo=0.01), MetricRule("m", tolerance=None, slo=0.05), MetricRule("m", tolerance=0.2, floor=0))
+
+ADDED = st.tuples(st.integers(0, 30), st.integers(0, 300)).map(lambda pair: (min(pair), pair[1]))
+READINGS = st.dictionaries(st.tuples(st.sampled_from(["g", "h"]), st.sampled_from(["a", "b"])), ADDED, max_size=4)
+LOOKS = st.lists(
+    st.tuples(st.sampled_from(["look", "look", "look", "outage", "restart", "late"]), READINGS, st.integers(1, 90)),
+    max_size=25,
+)
+
+
+def samples(looks: list[tuple[str, dict[tuple[str, str], tuple[int, int]], int]]) -> list[Sample]:
+    """Turn what was added into counters, with restarts, outages and late samples among them."""
+    counters: dict[tuple[str, str], tuple[float, float]] = {}
+    second, made = 0.0, []
+    for kind, added, passed in looks:
+        second += passed
+        for key, (events, total) in added.items():
+            old = (0.0, 0.0) if kind == "restart" else counters.get(key, (0.0, 0.0))
+            counters[key] = (old[0] + events, old[1] + total)
+        readings = tuple(Reading(replica, slot, Counts(*counters[replica, slot])) for replica, slot in added)  # type: ignore[arg-type]
+        when = START + timedelta(seconds=second - (200 if kind == "late" else 0))
+        made.append(Sample("m", when, readings, "down" if kind == "outage" else ""))
+    return made
+
+
+@given(LOOKS, st.sets(st.integers(0, 24)))
+def test_a_restart_at_any_look_changes_no_verdict(
+    looks: list[tuple[str, dict[tuple[str, str], tuple[int, int]], int]], restarts: set[int]
+) -> None:
+    steady, restarted = Evidence(), Evidence()
+    for number, sample in enumerate(samples(looks)):
+        steady, restarted = absorb(steady, sample, "b"), absorb(restarted, sample, "b")
+        if number in restarts:
+            restarted = Evidence.model_validate_json(restarted.model_dump_json(by_alias=True, exclude_none=True))
+        assert restarted == steady
+        for rule in RULES:
+            assert judge(rule, restarted, sample.at) == judge(rule, steady, sample.at)
+
+
+@given(LOOKS)
+def test_never_more_is_counted_than_happened(
+    looks: list[tuple[str, dict[tuple[str, str], tuple[int, int]], int]],
+) -> None:
+    evidence = Evidence()
+    for sample in samples(looks):
+        evidence = absorb(evidence, sample, "b")
+    known = evidence.of("m")
+    for slot, tally in (("a", known.stable), ("b", known.canary)):
+        happened = [counts for _, added, _ in looks for (_, each), counts in added.items() if each == slot]
+        assert tally.events <= sum(events for events, _ in happened)
+        assert tally.total <= sum(total for _, total in happened)
+        assert tally.events <= tally.total
+    assert known.dispersion >= 1
+
+
+@given(LOOKS)
+def test_an_outage_neither_passes_nor_fails(
+    looks: list[tuple[str, dict[tuple[str, str], tuple[int, int]], int]],
+) -> None:
+    evidence, last = Evidence(), START
+    for sample in samples(looks):
+        evidence, last = absorb(evidence, sample, "b"), max(last, sample.at)
+    before = evidence.of("m")
+    evidence = absorb(evidence, Sample("m", last + timedelta(seconds=1), outage="down"), "b")
+    assert evidence.of("m").model_copy(update={"outage": before.outage}) == before.model_copy(update={"name": "m"})
+    for rule in RULES:
+        assert judge(rule, evidence, last).verdict == "Inconclusive"
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(2, 40))
+def test_more_errors_of_the_canary_are_never_less_harm(events: int, more: int, looks: int) -> None:
+    findings = []
+    for each in (events, events + more):
+        evidence = Evidence()
+        for number in range(looks + 1):
+            share = number / looks
+            readings = (
+                Reading("g", "a", Counts(float(round(20 * share)), float(round(9000 * share)))),
+                Reading("g", "b", Counts(float(round(each * share)), float(round(1000 * share)))),
+            )
+            evidence = absorb(evidence, Sample("m", START + timedelta(seconds=2 * number), readings), "b")
+        findings.append(judge(RULES[0], evidence, START + timedelta(seconds=2 * looks)))
+    order = ["Safe", "Inconclusive", "Harm"]
+    assert order.index(findings[0].verdict) <= order.index(findings[1].verdict)

@@ -1,0 +1,165 @@
+"""Verdicts as a user reads them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from operators.canary.analysis.evidence import Evidence, absorb
+from operators.canary.analysis.rules import MetricRule, share
+from operators.canary.analysis.verdict import Finding, Verdict, combine, judge
+from operators.canary.terms import Counts, Reading, Sample, Slot
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+RULE = MetricRule("errors", alpha=0.005, slo=0.01)
+
+
+def release(looks: int, canary: tuple[float, float], stable: tuple[float, float], every: float = 2.0) -> Evidence:
+    """Return evidence of looks with (events, requests) a look, spread evenly: fractions become whole as they add up."""
+    evidence = Evidence()
+    for number in range(looks + 1):
+        readings = tuple(
+            Reading("g", slot, Counts(float(int(events * number)), float(int(total * number))))
+            for slot, (events, total) in (("a", stable), ("b", canary))
+        )
+        evidence = absorb(evidence, Sample("errors", at(number * every), readings), "b")  # type: ignore[arg-type]
+    return evidence
+
+
+def at(second: float) -> datetime:
+    return START + timedelta(seconds=second)
+
+
+@pytest.mark.parametrize(
+    ("reason", "looks", "canary", "stable", "verdict", "says"),
+    [
+        ("ten times stable", 30, (1.0, 20), (0.9, 180), "Harm", "beyond the 1.00% allowed"),
+        ("18 times, within the objective", 150, (0.18, 20), (0.09, 180), "Harm", "more than 2 times stable's"),
+        ("as good as stable", 900, (0.1, 20), (0.9, 180), "Safe", "within what is allowed"),
+        ("no errors at all", 900, (0, 20), (0, 180), "Safe", "within what is allowed"),
+        ("five times, but below the floor", 300, (0.01, 20), (0.018, 180), "Inconclusive", "needs"),
+        ("too early", 5, (0.1, 20), (0.9, 180), "Inconclusive", "more requests, about"),
+        ("worse, but stable is as bad", 100, (4, 20), (36, 180), "Inconclusive", "cannot be told yet"),
+        ("all requests fail", 3, (20, 20), (0.9, 180), "Harm", "beyond the 1.00% allowed"),
+        ("all fail, one look", 1, (20, 20), (0.9, 180), "Inconclusive", "needs"),
+    ],
+)
+def test_verdicts(  # noqa: PLR0917
+    reason: str,
+    looks: int,
+    canary: tuple[float, float],
+    stable: tuple[float, float],
+    verdict: Verdict,
+    says: str,
+) -> None:
+    finding = judge(RULE, release(looks, canary, stable), at(looks * 2.0))
+    assert (finding.verdict, says in finding.reason) == (verdict, True), f"{reason}: {finding}"
+    assert (finding.e_value >= finding.e_needed) == (verdict == "Harm")
+
+
+def test_the_interval_surrounds_the_estimate_and_narrows() -> None:
+    early = judge(RULE, release(60, (0.1, 20), (0.9, 180)), at(120))
+    late = judge(RULE, release(600, (0.1, 20), (0.9, 180)), at(1200))
+    assert early.low is not None
+    assert early.high is not None
+    assert late.low is not None
+    assert late.high is not None
+    assert late.estimate == pytest.approx(1.0, abs=0.05)
+    assert early.low < late.low < 1.0 < late.high < early.high
+
+
+def test_what_is_needed_is_about_what_it_takes() -> None:
+    finding = judge(RULE, release(60, (0.1, 20), (0.9, 180)), at(120))
+    assert finding.need_requests is not None
+    assert finding.eta_seconds == pytest.approx(finding.need_requests / 10, rel=0.1)
+    more = int(finding.need_requests / 20)
+    assert judge(RULE, release(60 + int(more * 0.3), (0.1, 20), (0.9, 180)), at(1e4), stale_s=1e9).verdict != "Safe"
+    assert judge(RULE, release(60 + int(more * 2), (0.1, 20), (0.9, 180)), at(1e4), stale_s=1e9).verdict == "Safe"
+
+
+def test_two_times_stable_is_never_called_safe_or_harm() -> None:
+    finding = judge(MetricRule("errors"), release(600, (0.2, 20), (0.9, 180)), at(1200))
+    assert finding.verdict == "Inconclusive"
+
+
+def test_alone_the_canary_answers_to_the_objective() -> None:
+    evidence = release(200, (0.1, 20), (0.9, 180))
+    for number in range(1, 40):
+        readings = (
+            Reading("g", "a", Counts(180, 36_000)),
+            Reading("g", "b", Counts(20 + 30.0 * number, 4_000 + 200.0 * number)),
+        )
+        evidence = absorb(evidence, Sample("errors", at(400 + 2 * number), readings), "b")
+    finding = judge(RULE, evidence, at(480))
+    assert finding.verdict == "Harm"
+    assert "beyond the 1.00% allowed" in finding.reason
+
+
+def test_an_outage_holds_whatever_the_evidence() -> None:
+    bad = release(30, (1.0, 20), (0.9, 180))
+    out = absorb(bad, Sample("errors", at(62), outage="connection refused"), "b")
+    assert judge(RULE, bad, at(60)).verdict == "Harm"
+    finding = judge(RULE, out, at(62))
+    assert (finding.verdict, finding.outage) == ("Inconclusive", "connection refused")
+    assert judge(RULE, bad, at(600)).outage == "no reading for 540 s"
+    assert judge(RULE, Evidence(), at(0)).outage == "no reading yet"
+
+
+@pytest.mark.parametrize(
+    ("reason", "canary", "stable", "rule", "verdict"),
+    [
+        ("much more memory", (300, 310, 305), (100, 101, 99), {"tolerance": 0.2}, "Harm"),
+        ("the same", (100, 104, 98), (100, 101, 99), {"tolerance": 0.2}, "Safe"),
+        ("more, but it varies", (300, 20, 100), (100, 50, 99), {"tolerance": 0.2}, "Inconclusive"),
+        ("one pod each, twice as much", (200,), (100,), {"tolerance": 0.2}, "Inconclusive"),
+        ("one pod each, the same", (100,), (100,), {"tolerance": 0.2}, "Safe"),
+        ("beyond the limit", (95, 96, 97), (), {"tolerance": None, "slo": 80.0}, "Harm"),
+        ("less is worse", (10, 11, 12), (100, 101, 99), {"tolerance": 0.2, "direction": "down"}, "Harm"),
+        ("nothing of stable", (100,), (), {"tolerance": 0.2}, "Inconclusive"),
+    ],
+)
+def test_gauges(
+    reason: str, canary: tuple[float, ...], stable: tuple[float, ...], rule: dict[str, object], verdict: Verdict
+) -> None:
+    readings: list[Reading] = []
+    slots: tuple[tuple[Slot, tuple[float, ...]], ...] = (("a", stable), ("b", canary))
+    for slot, levels in slots:
+        readings += [Reading(f"{slot}{number}", slot, Counts(level, 1)) for number, level in enumerate(levels)]
+    evidence = absorb(Evidence(), Sample("memory", START, tuple(readings)), "b", "gauge")
+    memory = MetricRule("memory", "gauge", **rule)  # type: ignore[arg-type]
+    assert judge(memory, evidence, START).verdict == "Inconclusive"
+    assert judge(memory, evidence, START, step_ends=True).verdict == verdict, reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdicts", "required", "expected"),
+    [
+        ("any harm", ("Safe", "Harm"), (True, False), "Harm"),
+        ("all safe", ("Safe", "Safe"), (True, True), "Safe"),
+        ("an optional one need not be", ("Safe", "Inconclusive"), (True, False), "Safe"),
+        ("a required one must be", ("Safe", "Inconclusive"), (True, True), "Inconclusive"),
+        ("nothing required shows nothing", ("Safe",), (False,), "Inconclusive"),
+        ("no finding is no pass", (), (True,), "Inconclusive"),
+    ],
+)
+def test_combine(reason: str, verdicts: tuple[Verdict, ...], required: tuple[bool, ...], expected: Verdict) -> None:
+    rules = [MetricRule(str(number), required=one) for number, one in enumerate(required)]
+    assert combine([Finding(str(n), one, "") for n, one in enumerate(verdicts)], rules) == expected, reason
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"alpha": 0.0},
+        {"tolerance": None},
+        {"tolerance": -0.5},
+        {"slo": 99.0},
+        {"direction": "down"},
+    ],
+)
+def test_a_rule_that_cannot_be_judged_by_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="metric errors"):
+        MetricRule("errors", **wrong)  # type: ignore[arg-type]
+
+
+def test_alpha_is_shared_over_the_metrics() -> None:
+    assert share(0.01, 4) == pytest.approx(0.0025)
