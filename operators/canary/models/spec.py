@@ -179,6 +179,10 @@ class CanarySpec(Model):
     traffic: Traffic
     strategy: Literal["canary", "blueGreen", "abTest"] = "canary"
     steps: tuple[Step, ...] = Field(default=(), max_length=32, json_schema_extra=_GROW)
+    """Shares of the requests on the way to all of them."""
+    blue_green: BlueGreen | None = None
+    ab_test: ABTest | None = None
+    gates: tuple[Gate, ...] = Field(default=(), max_length=16, json_schema_extra=_GATES_DIFFER)
     analysis: Analysis = Analysis()
     failure: Failure = Failure()
     config: Config = Config()
