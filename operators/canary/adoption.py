@@ -22,7 +22,8 @@ def adopt(at: Situation) -> CanaryStatus:
         return status
     fresh = Revision(slot=FIRST, hash=at.seen.revision, image=image_of(at), since=at.now)
     if status.stable is None:
-        return turn(at, "Adopting", f"makes slot {FIRST} from Deployment {at.spec.target_ref.name}", stable=fresh)
+        message = f"makes slot {FIRST} from Deployment {at.spec.target_ref.name}"
+        return turn(at, "Adopting", message, stable=fresh, phase_since=at.now)
     if at.seen.revision != status.stable.hash and not at.is_exposed(status.stable.slot):
         return status.but(stable=fresh.but(slot=status.stable.slot))
     return _finish(at) if at.apex_serves(status.stable.slot) and at.is_confirmed(0) else status.but(quiet_since=None)

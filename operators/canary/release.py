@@ -37,7 +37,8 @@ def turn(at: Situation, phase: Phase, message: str, **changes: Any) -> CanarySta
     """Enter a phase."""
     if at.status.phase == phase:
         return at.status.but(message=message, **changes)
-    return at.status.but(phase=phase, phase_since=at.now, quiet_since=None, message=message, **changes)
+    entered = {"phase": phase, "phase_since": at.now, "quiet_since": None, "message": message}
+    return at.status.but(**{**entered, **changes})
 
 
 def go_back(at: Situation, outcome: str, reason: str) -> CanaryStatus:

@@ -25,7 +25,7 @@ from operators.kit.errors import ApiError, Conflict
 from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.watches import Watched, Watches
 
-HANGS_S = 90.0
+HANGS_S = 60.0
 """Nothing takes nearly as long; a test that waits for more hangs."""
 GATEWAY = "gateway.networking.k8s.io"
 

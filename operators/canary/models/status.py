@@ -142,7 +142,7 @@ class CanaryStatus(Model):
     message: str = ""
     """What it is doing and what it waits for, in one line."""
 
-    phase: Phase = "Idle"
+    phase: Phase = "Adopting"
     phase_since: Time | None = None
     stable: Revision | None = None
     candidate: Revision | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from operators.canary.seen import GateAnswer
 from operators.kit.kube import Ref
-from tests.support.canary_stage import GATEWAY, Stage, canary, deployment, weights
+from tests.support.canary_stage import GATEWAY, HANGS_S, Stage, canary, deployment, weights
 
 METRIC = {"metrics": [{"name": "errors", "gateway": {"signal": "errors"}}]}
 SLOT_A = {"automatrix.dev/canary": "web", "automatrix.dev/slot": "a"}
@@ -95,7 +97,9 @@ async def test_a_job_runs_before_the_first_pod_and_a_hook_before_the_promotion(s
         await stage.phase("Idle")
         await stage.push("app:2")
         await stage.until("gated", lambda one: "expand" in one.status.message)
-        job = (await stage.api.list("batch", "v1", "Job", namespace=stage.namespace)).items
+        async with asyncio.timeout(HANGS_S):
+            while not (job := (await stage.api.list("batch", "v1", "Job", namespace=stage.namespace)).items):
+                await asyncio.sleep(0.05)
         assert (await stage.api.get(stage.ref("Deployment", "web-b"))) is None
         now = "2026-01-01T00:00:00Z"
         met = [{"type": t, "status": "True", "lastTransitionTime": now} for t in ("SuccessCriteriaMet", "Complete")]
