@@ -39,7 +39,6 @@ async def _story(stage: Stage, kill_at: str, *, foreign: bool) -> None:
     await stage.api.apply(spec, field_manager="argocd-controller")
     async with stage.operator(kill_at):
         await stage.phase("Idle")
-        playing = asyncio.create_task(_migrate(stage))
         await stage.push("app:2")
         released = await stage.phase("Succeeded")
         assert [past.outcome for past in released.status.history] == ["Promoted"]
@@ -49,7 +48,6 @@ async def _story(stage: Stage, kill_at: str, *, foreign: bool) -> None:
         await stage.phase("Preparing")
         await stage.api.delete(stage.ref("Canary", "web"))
         await stage.until_gone("Canary", "web")
-        playing.cancel()
     assert stage.killed.is_set(), f"the story has no {kill_at}: give it one"
     template_ = await stage.find("Deployment", "app")
     assert template_["spec"]["template"]["spec"]["containers"][0]["image"] == "app:2"
@@ -68,15 +66,3 @@ async def _route(stage: Stage) -> None:
         "spec": {"parentRefs": [{"name": "web"}], "rules": [{"backendRefs": [{"name": "web", "port": 80}]}]},
     }
     await stage.api.create(route, field_manager="somebody")
-
-
-async def _migrate(stage: Stage) -> None:
-    """Have Jobs succeed."""
-    now = "2026-01-01T00:00:00Z"
-    met = [{"type": t, "status": "True", "lastTransitionTime": now} for t in ("SuccessCriteriaMet", "Complete")]
-    done = {"conditions": met, "startTime": now, "completionTime": now, "succeeded": 1}
-    while True:
-        for job in (await stage.api.list("batch", "v1", "Job", namespace=stage.namespace)).items:
-            if not (job.get("status") or {}).get("conditions"):
-                await stage.api.patch(Ref.of(job), {"status": done}, subresource="status")
-        await asyncio.sleep(0.1)

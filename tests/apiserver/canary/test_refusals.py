@@ -64,16 +64,15 @@ async def test_a_name_that_leaves_no_room_is_refused(api: KubernetesApi, namespa
 
 
 async def test_good_ones_are_stored_as_they_were_written(api: KubernetesApi, namespace: str) -> None:
-    for number, change in enumerate(
-        (
-            {},
-            {"analysis": COUNTED, "steps": [{"weight": 5, "minRequests": 100}]},
-            {"strategy": "blueGreen", "steps": None, "blueGreen": {"preview": {"name": "x-preview", "value": "1"}}},
-            {"strategy": "abTest", "steps": None, "abTest": {"cookie": {"name": "beta", "value": "1"}}},
-            {"gates": [{"name": "dba", "at": "step", "step": 2, "manual": True}]},
-            {"gates": [{"name": "expand", "at": "start", "job": {"template": {"template": {"spec": {}}}}}]},
-        )
-    ):
+    changes: list[dict[str, Any]] = [
+        {},
+        {"analysis": COUNTED, "steps": [{"weight": 5, "minRequests": 100}]},
+        {"strategy": "blueGreen", "steps": None, "blueGreen": {"preview": {"name": "x-preview", "value": "1"}}},
+        {"strategy": "abTest", "steps": None, "abTest": {"cookie": {"name": "beta", "value": "1"}}},
+        {"gates": [{"name": "dba", "at": "step", "step": 2, "manual": True}]},
+        {"gates": [{"name": "expand", "at": "start", "job": {"template": {"template": {"spec": {}}}}}]},
+    ]
+    for number, change in enumerate(changes):
         stored = await api.apply(canary(namespace, change, name=f"web-{number}"), field_manager="test")
         assert stored["spec"] == {k: v for k, v in {**GOOD, **change}.items() if v is not None}
         assert CanarySpec.model_validate(stored["spec"])
