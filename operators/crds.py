@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
+from operators.canary import models as canary
 from operators.gitops import models as gitops
-from operators.kit.crds import Column, Kind, crd
+from operators.kit.crds import Column, Kind, Scale, crd
 from operators.kit.kube import Manifest
 
 FOLDER = Path(__file__).parent.parent / "charts/platform/templates/crds"
@@ -40,13 +41,43 @@ APPLICATION = Kind(
     annotations=KEEP,
 )
 
+CANARY = Kind(
+    group=canary.GROUP,
+    version=canary.VERSION,
+    kind=canary.KIND,
+    plural=canary.PLURAL,
+    spec=canary.CanarySpec,
+    status=canary.CanaryStatus,
+    description="Canary releases a Deployment step by step, and takes a bad release back by itself.",
+    scale=Scale(),
+    columns=(
+        Column("Phase", ".status.phase"),
+        Column("Weight", ".status.weight.observed", "integer", description="Percent of the requests for the candidate"),
+        Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+        Column("Says", ".status.message"),
+        Column("Stable", ".status.stable.image", priority=1),
+        Column("Candidate", ".status.candidate.image", priority=1),
+        Column("Age", ".metadata.creationTimestamp", "date"),
+    ),
+    short_names=("cn",),
+    categories=("automatrix",),
+    rules=(
+        {
+            "rule": "self.metadata.name.size() <= 50 && self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')",
+            "message": "the name becomes that of Services (<name>-a): at most 50 of a-z, 0-9 and -, a letter first",
+        },
+    ),
+    labels={"app.kubernetes.io/name": "canaries.automatrix.dev", "app.kubernetes.io/part-of": "automatrix"},
+    annotations=KEEP,
+)
+
 VALUES = {"applications.argoproj.io": "applications"}
 """Definitions that another product may have brought, and the key of `crds` in the chart's values that decides."""
 
 
 def definitions() -> list[Manifest]:
     """Build every definition of the platform."""
-    return [without_defaults(crd(APPLICATION))]
+    return [without_defaults(crd(kind)) for kind in (APPLICATION, CANARY)]
 
 
 def without_defaults(manifest: Manifest) -> Manifest:

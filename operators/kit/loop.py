@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from .conditions import Condition, Status, set_condition
-from .errors import Blocked, Invalid, PlatformError, Retry, Unavailable
+from .errors import Blocked, Invalid, NotFound, PlatformError, Retry, Unavailable
 from .kube import KubeApi, Manifest, Ref
 from .logging import get_logger
 from .metrics import ACTIONS
@@ -65,6 +65,10 @@ class Operator(Generic[Spec, Seen]):
     plan: Callable[[Spec, Seen, datetime], Plan]
     execute: Mapping[type, Callable[[KubeApi, Manifest, Any], Awaitable[None]]]
     status: Callable[[Any], Mapping[str, Any]] = field(default=lambda _plan: {})
+    says: Callable[[Any], tuple[tuple[str, Status, str, str], ...]] = field(default=lambda _plan: ())
+    """Conditions of a plan (type, status, reason, message): further ones, or in place of the loop's own."""
+    finalizer: str = ""
+    """With it, a resource that is being deleted is served until its plan has taken this finalizer off."""
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
 
@@ -73,6 +77,10 @@ class Wakes:
 
     def __init__(self) -> None:
         self._events: dict[Ref, asyncio.Event] = {}
+
+    def expect(self, ref: Ref) -> None:
+        """Keep a wake-up of `ref` from now on, also one that comes before the first wait."""
+        self._events.setdefault(ref, asyncio.Event())
 
     def wake(self, ref: Ref) -> None:
         """Let the loop of this resource look again at once."""
@@ -103,9 +111,10 @@ async def run(operator: Operator[Spec, Seen], api: KubeApi, wakes: Wakes, ref: R
     """Serve one resource until it is gone or being deleted; a kopf daemon awaits this and is cancelled with it."""
     backoff = Backoff(cap_s=120)
     failures = 0
+    wakes.expect(ref)
     try:
         while (resource := await _read(api, ref)) is not None:
-            if "deletionTimestamp" in resource["metadata"]:
+            if "deletionTimestamp" in resource["metadata"] and not _is_kept(operator, resource):
                 return
             try:
                 wait_s = await reconcile(operator, api, resource)
@@ -144,7 +153,7 @@ async def reconcile(operator: Operator[Spec, Seen], api: KubeApi, resource: Mani
         *_says("Reconciling", "True" if busy else "False", "InProgress" if busy else "Done", ""),
         *_says("Stalled", "False", "NothingStalls", ""),
     )
-    await _publish(operator, api, resource, operator.status(plan), conditions)
+    await _publish(operator, api, resource, operator.status(plan), (*conditions, *operator.says(plan)))
     return min(plan.requeue_after, RESYNC).total_seconds()
 
 
@@ -153,6 +162,10 @@ _Said = tuple[tuple[str, Status, str, str], ...]
 
 def _says(type_: str, status: Status, reason: str, message: str) -> _Said:
     return ((type_, status, reason, message),)
+
+
+def _is_kept(operator: Operator[Spec, Seen], resource: Manifest) -> bool:
+    return bool(operator.finalizer) and operator.finalizer in (resource["metadata"].get("finalizers") or ())
 
 
 async def _read(api: KubeApi, ref: Ref) -> Manifest | None:
@@ -196,7 +209,8 @@ async def _publish(
     generation = resource["metadata"].get("generation")
     old = dict(resource.get("status") or {})
     conditions = tuple(Condition.model_validate(condition) for condition in old.get("conditions") or ())
-    for type_, holds, reason, message in said:
+    # One of a type only, the last: a condition that goes to and fro within a pass would never be still.
+    for type_, holds, reason, message in {one[0]: one for one in said}.values():
         new = Condition(
             type=type_,
             status=holds,
@@ -208,5 +222,19 @@ async def _publish(
         conditions = set_condition(conditions, new)
     written = [condition.model_dump(mode="json", by_alias=True, exclude_none=True) for condition in conditions]
     status = {**fields, "conditions": written, "observedGeneration": generation}
-    if any(old.get(key) != value for key, value in status.items()):
-        await api.patch(Ref.of(resource), {"status": status}, subresource="status", field_manager=operator.name)
+    changed = {key: _replaced(old.get(key), value) for key, value in status.items() if old.get(key) != value}
+    if not changed:
+        return
+    try:
+        await api.patch(Ref.of(resource), {"status": changed}, subresource="status", field_manager=operator.name)
+    except NotFound:
+        if not operator.finalizer:  # a plan that took the finalizer off has nobody left to tell
+            raise
+
+
+def _replaced(old: Any, new: Any) -> Any:
+    """Return the merge patch that makes a field exactly `new`: what is not in it any more is taken out."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return new
+    gone = {key: None for key in old if key not in new}
+    return {**gone, **{key: _replaced(old.get(key), value) for key, value in new.items() if old.get(key) != value}}

@@ -1,0 +1,170 @@
+"""Read everything about a Canary in one pass: IO in, a frozen `Seen` out.
+
+A read that fails raises, and the pass is tried again: what is not known is never taken for absent. Only the instruments
+say for themselves that they do not know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from operators.kit.kube import KubeApi, Manifest, Ref
+
+from . import names
+from .configs import Reference, content_hash, copy_name, is_rotated, references, revision_of
+from .gates import waiting
+from .instruments import Instruments
+from .jobs import answer, job_ref
+from .models import GROUP, KIND, VERSION, Canary
+from .seen import ConfigSeen, DataPlane, GateAnswer, Seen, SlotSeen
+from .situation import LOOKING
+from .terms import SLOTS, Slot
+
+
+@dataclass(frozen=True)
+class Look:
+    """A Canary and what was seen of it."""
+
+    canary: Canary
+    seen: Seen
+    refs: frozenset[Ref]
+    """Everything that was read, also what is not there: an event of any of it asks for another look."""
+
+
+class Observer:
+    """Looks at Canaries."""
+
+    def __init__(self, api: KubeApi, instruments: Instruments, now: Callable[[], datetime]) -> None:
+        self._api = api
+        self._instruments = instruments
+        self._now = now
+
+    async def observe(self, canary: Canary) -> Look:
+        """Look once."""
+        reader = _Reader(self._api)
+        template, apex, *rest = await reader.get_all(
+            [names.template_ref(canary), names.apex_ref(canary), *_slot_refs(canary), *names.route_refs(canary)]
+        )
+        slots: dict[Slot, SlotSeen] = {
+            slot: SlotSeen(rest[2 * number], rest[2 * number + 1]) for number, slot in enumerate(SLOTS)
+        }
+        routes = {ref.name: found for ref, found in zip(names.route_refs(canary), rest[4:], strict=True)}
+        configs, missing = await self._configs(canary, reader, template)
+        autoscalers, rivals = await asyncio.gather(self._autoscalers(canary), self._rivals(canary))
+        is_looking = canary.status.phase in LOOKING and not canary.deleting
+        data_plane, samples, gates = await asyncio.gather(
+            self._data_plane(canary, routes),
+            self._instruments.samples(self._api, canary, _services(canary), self._now()) if is_looking else _nothing(),
+            self._gates(canary, reader),
+        )
+        seen = Seen(
+            template=template,
+            revision="" if template is None or missing else revision_of(template, configs),
+            missing=missing,
+            configs=configs,
+            copies=await self._copies(canary, configs),
+            slots=slots,
+            apex=apex,
+            routes=routes,
+            data_plane=data_plane,
+            samples=samples,
+            gates=gates,
+            autoscalers=autoscalers,
+            older_rivals=rivals,
+            features=self._instruments.features(canary.spec.traffic.router),
+        )
+        return Look(canary, seen, frozenset(reader.read))
+
+    async def _data_plane(self, canary: Canary, routes: dict[str, Manifest | None]) -> DataPlane:
+        if canary.status.stable is None:
+            return DataPlane()
+        return await self._instruments.data_plane(self._api, canary, routes)
+
+    async def _configs(
+        self, canary: Canary, reader: _Reader, template: Manifest | None
+    ) -> tuple[tuple[ConfigSeen, ...], tuple[str, ...]]:
+        if template is None or not canary.spec.config.copies:
+            return (), ()
+        named: dict[tuple[str, str], list[Reference]] = {}
+        for reference in references(template["spec"]["template"].get("spec") or {}):
+            named.setdefault((reference.kind, reference.name), []).append(reference)
+        refs = [Ref("", kind, canary.namespace, name) for kind, name in sorted(named)]
+        found = await reader.get_all(refs)
+        configs = tuple(_config(canary, ref, one) for ref, one in zip(refs, found, strict=True))
+        needed = {key for key, places in named.items() if not all(place.optional for place in places)}
+        missing = tuple(f"{c.kind} {c.name}" for c in configs if c.manifest is None and (c.kind, c.name) in needed)
+        return configs, missing
+
+    async def _copies(self, canary: Canary, configs: tuple[ConfigSeen, ...]) -> frozenset[tuple[str, str]]:
+        wanted = {(config.kind, copy_name(canary.name, config)) for config in configs if config.copied and config.hash}
+        asked = sorted(wanted | {(copy.kind, copy.name) for copy in canary.status.copies})
+        found = await _Reader(self._api).get_all([Ref("", kind, canary.namespace, name) for kind, name in asked])
+        return frozenset(key for key, one in zip(asked, found, strict=True) if one is not None)
+
+    async def _gates(self, canary: Canary, reader: _Reader) -> dict[str, GateAnswer]:
+        answers: dict[str, GateAnswer] = {}
+        asked = waiting(canary.status)
+        for gate in canary.spec.gates:
+            if gate.name not in asked:
+                continue
+            if gate.webhook is not None:
+                answers[gate.name] = await self._instruments.ask(self._api, canary, gate)
+            elif gate.job is not None:
+                said = answer((await reader.get_all([job_ref(canary, gate)]))[0])
+                answers.update({gate.name: said} if said is not None else {})
+        return answers
+
+    async def _autoscalers(self, canary: Canary) -> tuple[str, ...]:
+        listed = await self._api.list("autoscaling", "v2", "HorizontalPodAutoscaler", namespace=canary.namespace)
+        return tuple(
+            one["metadata"]["name"]
+            for one in listed.items
+            if one["spec"]["scaleTargetRef"]["kind"] == "Deployment"
+            and one["spec"]["scaleTargetRef"]["name"] == canary.spec.target_ref.name
+        )
+
+    async def _rivals(self, canary: Canary) -> tuple[str, ...]:
+        """Whoever was there first has the Deployment; names decide between twins."""
+        listed = await self._api.list(GROUP, VERSION, KIND, namespace=canary.namespace)
+        target = canary.spec.target_ref.name
+        same = [one for one in listed.items if ((one.get("spec") or {}).get("targetRef") or {}).get("name") == target]
+        ages = {one["metadata"]["name"]: one["metadata"].get("creationTimestamp", "") for one in same}
+        mine = (ages.get(canary.name, ""), canary.name)
+        return tuple(sorted(name for name, age in ages.items() if (age, name) < mine))
+
+
+class _Reader:
+    """Reads objects, and remembers which."""
+
+    def __init__(self, api: KubeApi) -> None:
+        self._api = api
+        self.read: set[Ref] = set()
+
+    async def get_all(self, refs: Iterable[Ref]) -> list[Manifest | None]:
+        wanted = list(refs)
+        self.read.update(wanted)
+        return list(await asyncio.gather(*(self._api.get(ref) for ref in wanted)))
+
+
+def _slot_refs(canary: Canary) -> list[Ref]:
+    return [ref for slot in SLOTS for ref in (names.deployment_ref(canary, slot), names.service_ref(canary, slot))]
+
+
+def _services(canary: Canary) -> dict[Slot, str]:
+    return {slot: names.slot_name(canary, slot) for slot in SLOTS}
+
+
+def _config(canary: Canary, ref: Ref, found: Manifest | None) -> ConfigSeen:
+    kind = "ConfigMap" if ref.kind == "ConfigMap" else "Secret"
+    if found is None:
+        return ConfigSeen(kind, ref.name, None)  # type: ignore[arg-type]
+    copied = ref.name not in canary.spec.config.ignore and not is_rotated(found)
+    slim = {"metadata": found["metadata"]}  # no Secret's data travels on
+    return ConfigSeen(kind, ref.name, slim, content_hash(found) if copied else "", copied)  # type: ignore[arg-type]
+
+
+async def _nothing() -> tuple[()]:
+    return ()

@@ -1,0 +1,88 @@
+"""The four steps put together: observe → plan → execute → publish, for kit's loop.
+
+In: the API, the instruments and the judge. Out: an `Operator`, and which Canaries an object's event concerns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from operators.kit.kube import KubeApi, Manifest, Ref
+from operators.kit.loop import Operator
+
+from .execute import EXECUTE
+from .instruments import Instruments
+from .kill import KillSwitch
+from .models import FINALIZER, CanarySpec, parse
+from .names import MANAGER
+from .observe import Look, Observer
+from .plan import Plan, plan
+from .verdicts import Judge, trusting
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the operator is made of."""
+
+    instruments: Instruments
+    judge: Judge = trusting
+    now: Callable[[], datetime] = _now
+    kill: KillSwitch = field(default_factory=KillSwitch)
+    noted: Callable[[Ref, frozenset[Ref]], None] = lambda _canary, _refs: None
+    """Told after each look which objects it was about."""
+
+
+def build(parts: Parts) -> Operator[CanarySpec, Look]:
+    """Return the operator."""
+
+    async def observe(api: KubeApi, resource: Manifest, _: CanarySpec) -> Look:
+        canary = parse(resource)
+        look = await Observer(api, parts.instruments, parts.now).observe(canary)
+        parts.noted(canary.ref, look.refs)
+        return look
+
+    def decide(_: CanarySpec, look: Look, now: datetime) -> Plan:
+        return plan(look.canary, look.seen, now, parts.judge)
+
+    return Operator(
+        name=MANAGER,
+        spec=CanarySpec,
+        observe=observe,
+        plan=decide,
+        execute={kind: _killable(parts.kill, do) for kind, do in EXECUTE.items()},
+        status=publish,
+        says=lambda made: made.says,
+        finalizer=FINALIZER,
+        now=parts.now,
+    )
+
+
+def publish(made: Plan) -> dict[str, Any]:
+    """The status as it is written; conditions and observedGeneration are the loop's."""
+    written = made.status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    written.pop("conditions", None)
+    # What is absent must be said, or the merge patch would keep what stood there.
+    absent = {
+        info.alias or name: None
+        for name, info in type(made.status).model_fields.items()
+        if getattr(made.status, name) is None
+    }
+    return {**absent, **written}
+
+
+def _killable(
+    kill: KillSwitch, do: Callable[[KubeApi, Manifest, Any], Awaitable[None]]
+) -> Callable[[KubeApi, Manifest, Any], Awaitable[None]]:
+    async def done(api: KubeApi, resource: Manifest, action: Any) -> None:
+        kill.at(action, "before")
+        await do(api, resource, action)
+        kill.at(action, "after")
+
+    return done

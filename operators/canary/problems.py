@@ -1,0 +1,132 @@
+"""What keeps a Canary from starting anything, each with its remedy. Pure.
+
+What runs already goes on: a problem stops adoption and new releases, never a way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from operators.kit.kube import Manifest
+
+from .builders import ports_of
+from .names import is_ours, slot_name
+from .routes import complaint
+from .seen import replicas_of
+from .situation import Situation
+from .terms import SLOTS
+
+NEEDS = {
+    "header": "preview and A/B by header",
+    "cookie": "A/B by cookie",
+    "mirror": "mirroring",
+    "affinity": "affinity",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that somebody has to mend."""
+
+    reason: str
+    message: str
+    blocks: bool = True
+    """Whether nothing new is begun meanwhile."""
+
+
+def problems(at: Situation) -> tuple[Problem, ...]:
+    """Return all problems, the gravest first."""
+    return (*_target(at), *_traffic(at), *_names(at), *_healed(at))
+
+
+def _target(at: Situation) -> Iterator[Problem]:
+    name, own = at.spec.target_ref.name, at.canary.name
+    if at.seen.older_rivals:
+        yield Problem(
+            "TargetShared",
+            f"Canary {at.seen.older_rivals[0]} has Deployment {name} already: delete one of the two",
+        )
+    if at.seen.template is None:
+        yield Problem("TargetNotFound", f"Deployment {name} does not exist: create it, or delete this Canary")
+    if at.seen.autoscalers:
+        yield Problem(
+            "TargetScaled",
+            f"HorizontalPodAutoscaler {at.seen.autoscalers[0]} scales Deployment {name}, which has no pods: "
+            f"point its scaleTargetRef at apiVersion automatrix.dev/v1alpha1, kind Canary, name {own}",
+        )
+    if at.seen.missing:
+        yield Problem("ConfigNotFound", f"the pods refer to what does not exist: {', '.join(at.seen.missing)}")
+
+
+def _traffic(at: Situation) -> Iterator[Problem]:
+    lacking = sorted(set(needs(at)) - {str(feature) for feature in at.seen.features})
+    for need in lacking:
+        router = at.spec.traffic.router
+        yield Problem("RouterCannot", f"{NEEDS[need]}: router {router} cannot do it; take it out of the spec")
+    if not ports_of(at.canary, at.seen.apex):
+        yield Problem("NoPorts", f"there is no Service {at.canary.name} to take the ports from: set spec.service.ports")
+    for route in at.spec.traffic.routes:
+        live = at.seen.routes.get(route.name)
+        if live is None:
+            yield Problem(
+                "RouteNotFound", f"HTTPRoute {route.name} does not exist: create it, or take it out of routes"
+            )
+        elif not _leads_here(at, live):
+            name = at.canary.name
+            yield Problem("RouteElsewhere", f"HTTPRoute {route.name} has no backend {name}: name Service {name} in it")
+    if at.status.phase != "Adopting" or at.apex_serves(at.stable_slot):
+        for name, live in at.seen.routes.items():
+            if live is not None and at.status.stable is not None and (why := complaint(live, name)):
+                yield Problem("RouteNotAccepted", why, blocks=False)
+
+
+def needs(at: Situation) -> Iterator[str]:
+    """What the spec asks of the router beyond weights."""
+    spec = at.spec
+    if (spec.blue_green and spec.blue_green.preview) or (spec.ab_test and spec.ab_test.header):
+        yield "header"
+    if spec.ab_test and spec.ab_test.cookie:
+        yield "cookie"
+    if spec.traffic.mirror:
+        yield "mirror"
+    if spec.traffic.affinity:
+        yield "affinity"
+
+
+def _leads_here(at: Situation, route: Manifest) -> bool:
+    wanted = {at.canary.name, slot_name(at.canary, "a")}
+    rules = (route.get("spec") or {}).get("rules") or ()
+    return any(ref["name"] in wanted for rule in rules for ref in rule.get("backendRefs") or ())
+
+
+def _names(at: Situation) -> Iterator[Problem]:
+    for slot in SLOTS:
+        seen = at.seen.slot(slot)
+        for kind, live in (("Deployment", seen.deployment), ("Service", seen.service)):
+            if live is not None and not is_ours(at.canary, live):
+                name = slot_name(at.canary, slot)
+                yield Problem("NameTaken", f"{kind} {name} is somebody else's: rename it, or this Canary")
+
+
+def _healed(at: Situation) -> Iterator[Problem]:
+    """Somebody writes back what the operator has changed: GitOps with the field in its manifests."""
+    emptied = at.status.template.scaled_down_at
+    if at.status.phase not in ("Adopting", "GivingBack") and emptied is not None and replicas_of(at.seen.template) > 0:
+        name = at.spec.target_ref.name
+        yield Problem(
+            "ReplicasInGit",
+            f"Deployment {name} was given pods again: leave spec.replicas out of its manifest, or add to the "
+            f"Application's ignoreDifferences: {{group: apps, kind: Deployment, name: {name}, "
+            "jsonPointers: [/spec/replicas]} with the sync option RespectIgnoreDifferences=true",
+            blocks=False,
+        )
+    if at.spec.traffic.routes and at.status.phase in ("Analysing", "Held") and not at.is_written(at.stage.weight):
+        names = ", ".join(route.name for route in at.spec.traffic.routes)
+        yield Problem(
+            "RouteHealedBack",
+            f"somebody wrote the weights of {names} back: add to the Application's ignoreDifferences: "
+            "{group: gateway.networking.k8s.io, kind: HTTPRoute, jqPathExpressions: ['.spec.rules[].backendRefs']} "
+            "with the sync option RespectIgnoreDifferences=true",
+            blocks=False,
+        )

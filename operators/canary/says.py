@@ -1,0 +1,84 @@
+"""What the status tells people and other machines: conditions (kstatus), and one line. Pure."""
+
+from __future__ import annotations
+
+from operators.kit.conditions import Status
+
+from .problems import Problem
+from .situation import LOOKING, SETTLED, Situation
+
+Said = tuple[str, Status, str, str]
+"""Type, status, reason, message."""
+
+
+def says(at: Situation, found: tuple[Problem, ...]) -> tuple[bool, tuple[Said, ...]]:
+    """Return whether all is as the user asked, and the conditions."""
+    status = at.status
+    told = story(at, found)
+    stalled = _stalled(at, found)
+    settled = status.phase in ("Idle", "Succeeded") and status.stable is not None
+    current = settled and status.stable is not None and at.seen.revision in ("", status.stable.hash)
+    full = at.stable.ready >= at.replicas
+    ready = current and full and not stalled and not found
+    moving = not stalled and not ready and not (at.spec.suspend and status.phase in SETTLED)
+    return ready, (
+        ("Ready", _word(ready), "AsAsked" if ready else stalled or status.phase, told),
+        ("Reconciling", _word(moving), status.phase if moving else "Done", told if moving else ""),
+        ("Stalled", _word(bool(stalled)), stalled or "NothingStalls", told if stalled else ""),
+        _converged(at),
+        _passing(at),
+        ("Paused", _word(at.spec.suspend or status.phase == "Held"), _why_paused(at), ""),
+    )
+
+
+def story(at: Situation, found: tuple[Problem, ...]) -> str:
+    """Tell in one line what it is doing and what it waits for."""
+    if found:
+        return found[0].message
+    status = at.status
+    if status.phase == "Shifting" and at.data_plane.problem and at.is_written(status.weight.desired):
+        return f"{status.message}; unconfirmed: {at.data_plane.problem}"
+    if status.phase in SETTLED and at.spec.suspend:
+        return "suspended"
+    if status.phase in ("Analysing", "Held"):
+        outages = [f"{metric.name}: {metric.outage}" for metric in status.metrics if metric.outage]
+        if outages:
+            return f"{status.message}; holds, {outages[0]}"
+    return status.message
+
+
+def _stalled(at: Situation, found: tuple[Problem, ...]) -> str:
+    """Why nothing goes on until somebody does something; '' where it does."""
+    if found:
+        return found[0].reason
+    return at.status.phase if at.status.phase in ("RolledBack", "Frozen") else ""
+
+
+def _converged(at: Situation) -> Said:
+    if at.status.stable is None:
+        return ("TrafficConverged", "Unknown", "NotAdopted", "")
+    weight = at.status.weight.desired
+    if at.is_confirmed(weight):
+        return ("TrafficConverged", "True", "Confirmed", f"{weight} % for the candidate")
+    why = at.complaint or at.data_plane.problem or f"not yet {weight} %"
+    return ("TrafficConverged", "False", "NotConfirmed", why)
+
+
+def _passing(at: Situation) -> Said:
+    if at.status.phase not in LOOKING and at.status.phase != "Frozen":
+        return ("AnalysisPassing", "Unknown", "NotLooking", "")
+    for verdict, status in (("Harm", "False"), ("Inconclusive", "Unknown")):
+        for metric in at.status.metrics:
+            if metric.verdict == verdict:
+                return ("AnalysisPassing", "False" if status == "False" else "Unknown", verdict, metric.reason)
+    return ("AnalysisPassing", "True", "Safe", "")
+
+
+def _why_paused(at: Situation) -> str:
+    if at.spec.suspend:
+        return "Suspended"
+    return "Held" if at.status.phase == "Held" else "NotPaused"
+
+
+def _word(holds: bool) -> Status:
+    return "True" if holds else "False"

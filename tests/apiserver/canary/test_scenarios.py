@@ -1,0 +1,207 @@
+"""Releases on a real API server with real controllers; the kubelet and the gateway are played."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from operators.canary.seen import GateAnswer
+from operators.kit.kube import Ref
+from tests.support.canary_stage import GATEWAY, HANGS_S, Stage, canary, deployment, weights
+
+METRIC = {"metrics": [{"name": "errors", "gateway": {"signal": "errors"}}]}
+SLOT_A = {"automatrix.dev/canary": "web", "automatrix.dev/slot": "a"}
+SLOT_B = {"automatrix.dev/canary": "web", "automatrix.dev/slot": "b"}
+CONFIG = {"envFrom": [{"configMapRef": {"name": "settings"}}]}
+
+
+async def test_a_life_adopted_released_and_given_back(stage: Stage) -> None:
+    await stage.api.apply(canary(stage.namespace), field_manager="argocd-controller")
+    async with stage.operator():
+        adopted = await stage.phase("Idle")
+        assert adopted.spec.replicas == 3
+        assert (await stage.find("Deployment", "app"))["spec"]["replicas"] == 0
+        apex = await stage.find("Service", "web")
+        assert apex["spec"]["selector"] == SLOT_A
+        assert "annotations" not in apex["metadata"]
+        pod = (await stage.find("Deployment", "web-a"))["spec"]["template"]["spec"]["containers"][0]
+        copied = pod["envFrom"][0]["configMapRef"]["name"]
+        assert copied.startswith("web-configmap-")
+        assert (await stage.find("ConfigMap", copied))["immutable"] is True
+        assert pod["env"][0]["valueFrom"]["secretKeyRef"]["name"].startswith("web-secret-")
+
+        await stage.push("app:2", **CONFIG)
+        await stage.phase("Succeeded")
+        assert weights(await stage.find("HTTPRoute", "web")) == {"web-a": 0, "web-b": 100}
+        assert (await stage.find("Service", "web"))["spec"]["selector"] == SLOT_B
+        assert (await stage.find("Deployment", "web-b"))["spec"]["replicas"] == 3
+
+        await stage.api.patch(stage.ref("ConfigMap", "settings"), {"data": {"A": "2"}})
+        await stage.phase("Preparing")
+        released = await stage.phase("Succeeded")
+        assert released.status.stable is not None
+        assert released.status.stable.slot == "a"
+
+        await stage.api.delete(stage.ref("Canary", "web"))
+        await stage.until_gone("Canary", "web")
+    template = await stage.find("Deployment", "app")
+    assert template["spec"]["replicas"] == 3
+    assert template["status"]["availableReplicas"] == 3
+    assert (await stage.find("Service", "web"))["spec"]["selector"] == {"app": "web"}
+    assert weights(await stage.find("HTTPRoute", "web")) == {"web": 1}
+    await stage.until_gone("Deployment", "web-b")
+
+
+async def test_a_bad_image_leaves_stable_whole_and_the_next_one_takes_its_place(stage: Stage) -> None:
+    await stage.api.apply(canary(stage.namespace, progressDeadline="3s"), field_manager="argocd-controller")
+    async with stage.operator():
+        await stage.phase("Idle")
+        await stage.push("app:bad")
+        await stage.phase("Preparing")
+        await stage.push("app:worse-bad")
+        failed = await stage.phase("RolledBack")
+        assert failed.status.failed is not None
+        stable = await stage.find("Deployment", "web-a")
+        assert stable["status"]["availableReplicas"] == 3
+        await stage.push("app:3")
+        await stage.phase("Succeeded")
+
+
+async def test_harm_abort_and_retry(stage: Stage) -> None:
+    await stage.api.apply(canary(stage.namespace, analysis=METRIC), field_manager="argocd-controller")
+    async with stage.operator():
+        await stage.phase("Idle")
+        stage.verdict = "Inconclusive"
+        await stage.push("app:2")
+        await stage.phase("Analysing")
+        stage.verdict = "Harm"
+        await stage.phase("RolledBack")
+        assert weights(await stage.find("HTTPRoute", "web")) == {"web-a": 100, "web-b": 0}
+        stage.verdict = "Inconclusive"
+        await stage.act("Retry")
+        await stage.phase("Analysing")
+        await stage.api.patch(stage.ref("Canary", "web"), {"spec": {"action": {"id": "2", "verb": "Abort"}}})
+        aborted = await stage.phase("RolledBack")
+        assert [past.outcome for past in aborted.status.history] == ["Aborted", "Failed"]
+
+
+async def test_a_job_runs_before_the_first_pod_and_a_hook_before_the_promotion(stage: Stage) -> None:
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "migrate:1"}]}}
+    stage.migrates = False
+    gates = [
+        {"name": "expand", "at": "start", "job": {"template": {"template": template}}},
+        {"name": "board", "at": "promote", "webhook": {"url": "https://example.org/"}},
+    ]
+    await stage.api.apply(canary(stage.namespace, gates=gates), field_manager="argocd-controller")
+    async with stage.operator():
+        await stage.phase("Idle")
+        await stage.push("app:2")
+        await stage.until("gated", lambda one: "expand" in one.status.message)
+        async with asyncio.timeout(HANGS_S):
+            while not (await stage.api.list("batch", "v1", "Job", namespace=stage.namespace)).items:
+                await asyncio.sleep(0.05)
+        assert (await stage.api.get(stage.ref("Deployment", "web-b"))) is None
+        stage.migrates = True
+        held = await stage.phase("Held")
+        assert held.status.weight.desired == 60
+        stage.answers["board"] = GateAnswer("refused", "not on a Friday")
+        back = await stage.phase("RolledBack")
+        assert "not on a Friday" in back.status.message
+
+
+async def test_blue_green_goes_there_and_back_at_once(stage: Stage) -> None:
+    preview = {"preview": {"name": "x-preview", "value": "yes"}, "hold": "1s"}
+    spec = canary(stage.namespace, strategy="blueGreen", steps=None, blueGreen=preview, rollbackWindow="1m")
+    await stage.api.apply(spec, field_manager="argocd-controller")
+    async with stage.operator():
+        await stage.phase("Idle")
+        await stage.push("app:2")
+        await stage.phase("Analysing")
+        rules = (await stage.find("HTTPRoute", "web"))["spec"]["rules"]
+        assert rules[0]["matches"][0]["headers"] == [{"type": "Exact", "name": "x-preview", "value": "yes"}]
+        assert weights(await stage.find("HTTPRoute", "web")) == {"web-a": 100, "web-b": 0}
+        assert (await stage.find("Deployment", "web-b"))["spec"]["replicas"] == 3
+        await stage.phase("Succeeded")
+        assert len((await stage.find("HTTPRoute", "web"))["spec"]["rules"]) == 1
+        await stage.push("app:1", envFrom=CONFIG["envFrom"], env=_key())
+        back = await stage.until(
+            "back", lambda one: one.status.phase == "Succeeded" and one.status.stable is not None
+            and one.status.stable.slot == "a",
+        )  # fmt: skip
+        assert back.status.history[0].reason == "back to the revision before"
+
+
+def _key() -> list[dict[str, object]]:
+    return [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "key"}}}]
+
+
+async def test_somebody_elses_route_gets_its_weights_and_nothing_else(stage: Stage) -> None:
+    other = {"name": "other", "port": 80, "weight": 7}
+    route = {
+        "apiVersion": f"{GATEWAY}/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "shop", "namespace": stage.namespace},
+        "spec": {
+            "parentRefs": [{"name": "web"}],
+            "rules": [
+                {"backendRefs": [other]},
+                {"matches": [{"path": {"value": "/web"}}], "backendRefs": [{"name": "web", "port": 80}]},
+            ],
+        },
+    }
+    await stage.api.create(route, field_manager="somebody")
+    traffic = {"routes": [{"name": "shop"}]}
+    await stage.api.apply(canary(stage.namespace, traffic=traffic), field_manager="argocd-controller")
+    async with stage.operator():
+        await stage.phase("Idle")
+        await stage.push("app:2")
+        await stage.phase("Succeeded")
+        live = await stage.find("HTTPRoute", "shop")
+        assert weights(live) == {"web-a": 0, "web-b": 100}
+        assert live["spec"]["rules"][0]["backendRefs"][0]["weight"] == 7
+        await stage.api.delete(stage.ref("Canary", "web"))
+        await stage.until_gone("Canary", "web")
+    assert list(weights(await stage.find("HTTPRoute", "shop"))) == ["web"]
+
+
+async def test_an_autoscaler_of_the_template_is_named_with_its_remedy(stage: Stage) -> None:
+    autoscaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "app", "namespace": stage.namespace},
+        "spec": {"maxReplicas": 9, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app"}},
+    }
+    await stage.api.create(autoscaler)
+    await stage.api.apply(canary(stage.namespace), field_manager="argocd-controller")
+    async with stage.operator():
+        told = await stage.until("told", lambda one: "HorizontalPodAutoscaler" in one.status.message)
+        assert "kind Canary, name web" in told.status.message
+        assert (await stage.find("Service", "web"))["spec"]["selector"] == {"app": "web"}
+        await stage.api.delete(Ref("autoscaling", "HorizontalPodAutoscaler", stage.namespace, "app", "v2"))
+        await stage.api.patch(stage.ref("Canary", "web"), {"spec": {"replicas": 3}})
+        await stage.phase("Idle")
+
+
+async def test_replicas_in_git_are_told_and_not_fought_over(stage: Stage) -> None:
+    await stage.api.apply(canary(stage.namespace), field_manager="argocd-controller")
+    async with stage.operator():
+        await stage.phase("Idle")
+        healed = deployment(stage.namespace, {"name": "main", "image": "app:1"}, replicas=3)
+        await stage.api.patch(stage.ref("Deployment", "app"), {"spec": {"replicas": healed["spec"]["replicas"]}})
+        told = await stage.until("told", lambda one: "ignoreDifferences" in one.status.message)
+        assert "/spec/replicas" in told.status.message
+        assert (await stage.find("Deployment", "app"))["spec"]["replicas"] == 3
+
+
+@pytest.mark.parametrize("missing", ["Deployment"])
+async def test_a_target_that_comes_later_is_adopted_then(stage: Stage, missing: str) -> None:
+    found = await stage.find(missing, "app")
+    await stage.api.delete(stage.ref(missing, "app"))
+    await stage.until_gone(missing, "app")
+    await stage.api.apply(canary(stage.namespace), field_manager="argocd-controller")
+    async with stage.operator():
+        await stage.until("told", lambda one: "does not exist: create it" in one.status.message)
+        container = found["spec"]["template"]["spec"]["containers"][0]
+        await stage.api.create(deployment(stage.namespace, container, replicas=2))
+        assert (await stage.phase("Idle")).spec.replicas == 2

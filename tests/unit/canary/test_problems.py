@@ -1,0 +1,170 @@
+"""What a user is told when something is wrong, and that what serves is left alone; gates; A/B; what is copied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from operators.canary.actions import ACTION_TYPES, RunJob
+from operators.canary.execute import EXECUTE
+from operators.canary.kill import KillSwitch
+from operators.canary.seen import GateAnswer
+from operators.canary.settings import Settings
+from operators.kit.kube import Ref
+from tests.support.canary_world import APEX, NAMESPACE, ROUTE, World, deployment, spec
+
+HPA = {
+    "apiVersion": "autoscaling/v2",
+    "kind": "HorizontalPodAutoscaler",
+    "metadata": {"name": "scaler", "namespace": NAMESPACE},
+    "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app"}},
+}
+RIVAL = {
+    "apiVersion": "automatrix.dev/v1alpha1",
+    "kind": "Canary",
+    "metadata": {"name": "first", "namespace": NAMESPACE, "creationTimestamp": "2025-01-01"},
+    "spec": spec(),
+}
+OURS_NOT = {**deployment("web-a", "other:1"), "metadata": {"name": "web-a", "namespace": NAMESPACE}}
+ROWS = [
+    pytest.param({}, [HPA], "TargetScaled", "point its scaleTargetRef at", id="an autoscaler on the template"),
+    pytest.param({}, [RIVAL], "TargetShared", "delete one of the two", id="two Canaries on one Deployment"),
+    pytest.param({"targetRef": {"name": "none"}}, [], "TargetNotFound", "create it", id="no such Deployment"),
+    pytest.param({}, [OURS_NOT], "NameTaken", "rename it", id="a slot's name is taken"),
+    pytest.param(
+        {"traffic": {"parentRefs": [{"name": "web"}], "mirror": {}}}, [], "RouterCannot", "mirroring", id="no mirroring"
+    ),
+    pytest.param(
+        {"traffic": {"parentRefs": [{"name": "web"}], "affinity": {"cookie": "c"}}},
+        [],
+        "RouterCannot",
+        "affinity",
+        id="no affinity",
+    ),
+    pytest.param({"traffic": {"routes": [{"name": "x"}]}}, [], "RouteNotFound", "create it", id="no such route"),
+]
+
+
+@pytest.mark.parametrize(("change", "there", "reason", "remedy"), ROWS)
+async def test_a_problem_is_named_with_its_remedy_and_nothing_is_touched(
+    change: dict[str, Any], there: list[dict[str, Any]], reason: str, remedy: str
+) -> None:
+    world = World(spec(**change))
+    world.deploy()
+    world.api.seed(*there)
+    world.create()
+    await world.settle()
+    assert world.condition("Stalled")[:2] == ("True", reason)
+    assert remedy in world.condition("Ready")[2]
+    assert world.apex() == {"app": "app"}
+    assert world.replicas("app") == 4
+    assert world.api.find(ROUTE) is None
+    written = {call.ref.kind for call in world.api.writes}
+    assert written <= {"Canary"}
+
+
+async def test_without_ports_it_says_where_to_name_them() -> None:
+    world = World()
+    world.deploy()
+    await world.api.delete(APEX)
+    world.create()
+    await world.settle()
+    assert world.condition("Stalled")[1] == "NoPorts"
+    await world.change(service={"ports": [{"name": "http", "port": 80, "targetPort": 8080}]})
+    await world.until("Idle")
+    assert world.apex()["automatrix.dev/slot"] == "a"
+
+
+async def test_a_problem_stops_new_releases_and_no_way_back() -> None:
+    world = World()
+    await world.adopted()
+    await world.push("app:2")
+    await world.until("Analysing")
+    world.api.seed(HPA)
+    world.verdict = "Harm"
+    await world.until("RolledBack")
+    await world.push("app:3")
+    await world.run(20)
+    assert world.status.phase == "RolledBack"
+    await world.api.delete(Ref("autoscaling", "HorizontalPodAutoscaler", NAMESPACE, "scaler", "v2"))
+    world.verdict = "Safe"
+    await world.until("Succeeded")
+
+
+@pytest.mark.parametrize(
+    "at", [{"at": "start"}, {"at": "step", "step": 1}, {"at": "step", "step": 2}, {"at": "promote"}]
+)
+async def test_a_manual_gate_waits_for_ever_and_opens_by_promote(at: dict[str, Any]) -> None:
+    world = World(spec(gates=[{"name": "person", "manual": True, **at}]))
+    await world.adopted()
+    await world.push("app:2")
+    await world.run(300, step=10)
+    assert world.status.phase in ("Preparing", "Held")
+    assert "person" in world.status.message
+    await world.act("Promote")
+    await world.until("Succeeded")
+
+
+async def test_a_hook_that_refuses_or_never_answers_ends_the_release() -> None:
+    for answer, told in ((GateAnswer("refused", "no"), "no"), (GateAnswer("waiting"), "no answer within 30s")):
+        gate = {"name": "hook", "at": "step", "step": 2, "webhook": {"url": "https://x.org"}, "timeout": "30s"}
+        world = World(spec(gates=[gate]), answers={"hook": answer})
+        await world.adopted()
+        await world.push("app:2")
+        await world.until("RolledBack")
+        assert told in world.status.message
+
+
+async def test_a_job_gate_starts_one_job_for_each_release() -> None:
+    gate = {"name": "expand", "at": "start", "job": {"template": {"template": {"spec": {}}}}}
+    world = World(spec(gates=[gate]))
+    await world.adopted()
+    await world.push("app:2")
+    await world.run(10)
+    jobs = [call for call in world.api.writes if call.ref.kind == "Job"]
+    assert len(jobs) == 1
+    assert world.replicas("web-b") is None, "not a pod before the schema has grown"
+    found = world.api.find(Ref("batch", "Job", NAMESPACE, jobs[0].ref.name))
+    assert found is not None
+    world.api.seed({**found, "status": {"conditions": [{"type": "Complete", "status": "True"}]}})
+    await world.until("Succeeded")
+
+
+async def test_a_b_leads_who_matches_to_the_candidate_and_everybody_else_to_stable() -> None:
+    test = {"cookie": {"name": "beta", "value": "yes"}, "hold": "5s", "percentReplicas": 50}
+    world = World(spec(strategy="abTest", steps=None, abTest=test))
+    await world.adopted()
+    await world.push("app:2")
+    await world.until("Analysing")
+    assert world.route_weights() == [{"web-a": 0, "web-b": 100}, {"web-a": 100, "web-b": 0}]
+    assert world.replicas("web-b") == 2
+    await world.until("Succeeded")
+    assert world.route_weights() == [{"web-a": 0, "web-b": 100}]
+
+
+async def test_observing_tells_harm_and_goes_on() -> None:
+    world = World(spec(analysis={"mode": "observe"}))
+    await world.adopted()
+    world.verdict = "Harm"
+    await world.push("app:2")
+    await world.until("Succeeded")
+
+
+def test_everything_that_can_be_planned_can_be_done_and_be_killed_at() -> None:
+    assert set(EXECUTE) == set(ACTION_TYPES)
+    died: list[bool] = []
+    switch = KillSwitch("RunJob:after:2", lambda: died.append(True))
+    for _ in range(2):
+        switch.at(RunJob({}, "why"), "before")
+        switch.at(RunJob({}, "why"), "after")
+    assert died == [True]
+    with pytest.raises(ValueError, match="write Action:before"):
+        KillSwitch("Nothing:after")
+
+
+def test_settings_name_the_variable_that_is_wrong() -> None:
+    assert Settings.from_environment({"POD_NAMESPACE": "x"}).namespace == "x"
+    assert Settings.from_environment({"CANARY_WATCH_NAMESPACES": "a, b"}).watch_namespaces == ("a", "b")
+    with pytest.raises(ValueError, match="CANARY_PORT='x'"):
+        Settings.from_environment({"CANARY_PORT": "x"})
