@@ -1,7 +1,7 @@
 """The words that the rooms of the canary operator share: slots, counts, readings.
 
-In: nothing. Out: frozen values without behaviour beyond arithmetic. No IO and no Kubernetes here, so that the statistics,
-the providers and the planner can each be understood and tested alone.
+In: nothing. Out: frozen values without behaviour beyond arithmetic. No IO and no Kubernetes here, so that the
+statistics, the providers and the planner can each be understood and tested alone.
 """
 
 from __future__ import annotations
