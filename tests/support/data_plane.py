@@ -27,6 +27,7 @@ from tests.support.helm import ROOT, Helm
 
 DEFINITIONS = ROOT / "charts/gateway-api/files"
 START_S = 60.0
+_HELM = Helm()
 HOST = "hub.localhost"
 
 
@@ -123,7 +124,7 @@ async def start_traefik(program: Path, kubeconfig: Path, folder: Path, *, number
 
 def gateway_arguments(folder: Path) -> list[str]:
     """Traefik's arguments out of the chart, its file of dynamic configuration written into `folder`."""
-    objects = Helm().template_once(ROOT / "charts/gateway", {})
+    objects = _HELM.template_once(ROOT / "charts/gateway", {})
     deployment = next(one for one in objects if one["kind"] == "Deployment")
     for config in (one for one in objects if one["kind"] == "ConfigMap"):
         for name, text in config["data"].items():

@@ -122,4 +122,4 @@ def _refuse_inside(address: str) -> None:
     found = ipaddress.ip_address(address.partition("%")[0])
     mapped = getattr(found, "ipv4_mapped", None) or found
     if mapped.is_loopback or mapped.is_link_local or mapped.is_unspecified or mapped.is_multicast:
-        raise OSError(f"{address} is an address that metrics are never asked of")
+        raise Outage(f"{address} is an address that metrics are never asked of")

@@ -86,11 +86,12 @@ class PrometheusPair:
         return tuple(readings)
 
     async def _slot(self, target: Target, slot: Slot) -> list[Reading]:
-        events = await self._ask(self._queries.events, target, slot)
         if not self._queries.total:
-            return [Reading(replica, slot, Counts(value, 1.0)) for replica, value in events.items()]
+            values = await self._ask(self._queries.events, target, slot)
+            return [Reading(replica, slot, Counts(value, 1.0)) for replica, value in values.items()]
         totals = await self._ask(self._queries.total, target, slot)
-        # A counter of errors appears with the first error: without one, its replica has had none.
+        # A counter of errors appears with the first error: a replica that has a total and none of them has had none.
+        events = await self._ask(self._queries.events, target, slot, may_be_empty=bool(self._queries.by))
         unknown = events.keys() - totals.keys()
         if unknown:
             raise Outage(f"{', '.join(sorted(unknown))} has events and no total")
@@ -98,10 +99,10 @@ class PrometheusPair:
             return [Reading(name, slot, Counts(events.get(name, 0.0), total)) for name, total in totals.items()]
         return [Reading(name, slot, Counts(events[name], total)) for name, total in totals.items()]
 
-    async def _ask(self, query: str, target: Target, slot: Slot) -> dict[str, float]:
+    async def _ask(self, query: str, target: Target, slot: Slot, *, may_be_empty: bool = False) -> dict[str, float]:
         filled = fill(query, target, slot)
         series = await self._prometheus.query(filled, target.at)
-        if not series and not (self._queries.by and query == self._queries.events and self._queries.total):
+        if not series and not may_be_empty:
             raise Outage(f"no series for {filled}")
         if not self._queries.by and len(series) > 1:
             raise Outage(f"{len(series)} series for {filled}: sum them, or say by which label replicas differ")

@@ -1,8 +1,8 @@
 """An Application Load Balancer behind a Gateway (AWS Load Balancer Controller): what its rules and target groups say.
 
 In: the TargetGroupBindings that the controller makes for the slots' Services, and elbv2. Out: percent by slot for
-each listener, and that every slot with a weight has healthy targets. ALB weights are integers from 0 to 999; ours are percent.
-An HTTPRoute's Accepted comes before the load balancer's rules: only these are what requests meet.
+each listener, and that every slot with a weight has healthy targets. ALB weights are integers from 0 to 999; ours are
+percent. An HTTPRoute's Accepted comes before the load balancer's rules: only these are what requests meet.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from .gatewayapi import not_accepted
 
 # Stickiness of two weighted target groups is a setting of each rule: no affinity until it is tried on AWS.
 FEATURES = frozenset({Feature.WEIGHTS, Feature.HEADERS, Feature.HOSTS})
-MAX_WEIGHT = 999
 Arns = Mapping[Slot, str]
 
 
@@ -96,7 +95,7 @@ class AlbRouter:
 
 
 def look(client: Any, arns: Arns) -> _Seen:
-    """Read rules and health of the slots' target groups. Blocking; raises Outage where they hang on no load balancer."""
+    """Read rules and health of the slots' target groups. Blocking; raises Outage where they are behind no balancer."""
     described = client.describe_target_groups(TargetGroupArns=list(arns.values()))["TargetGroups"]
     balancers = {one["TargetGroupArn"]: one.get("LoadBalancerArns") or [] for one in described}
     for slot, arn in arns.items():

@@ -1,8 +1,8 @@
 """HTTPRoutes between two slots: pure builders, patches with guards, and what a route's status says.
 
 Every rule has both slots as backends with explicit integer weights: routers disagree on a lone backend and on one
-without a weight. Lists of an HTTPRoute are atomic, so a weight in somebody else's route is changed by a JSON patch whose `test`
-operations name the backend that was seen: a route that has changed meanwhile is left alone (Conflict).
+without a weight. Lists of an HTTPRoute are atomic, so a weight in somebody else's route is changed by a JSON patch
+whose `test` operations name the backend that was seen: a route that has changed meanwhile is left alone (Conflict).
 """
 
 from __future__ import annotations
