@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -30,7 +32,9 @@ def total(sample: Sample) -> dict[str, Counts]:
     return found
 
 
-async def ask(plane: DataPlane, times: int = 10, **headers: str) -> Counter[tuple[int, str]]:
+async def ask(
+    plane: DataPlane, times: int = 10, headers: Mapping[str, str] = MappingProxyType({})
+) -> Counter[tuple[int, str]]:
     found: Counter[tuple[int, str]] = Counter()
     async with aiohttp.ClientSession() as session:
         for number in range(times):
@@ -113,9 +117,9 @@ async def test_header_and_cookie_lead_to_the_candidate_whatever_the_weights(data
 
     assert gatewayapi.asked([], matches) <= FEATURES
     assert await ask(data_plane) == {(200, "a"): 10}
-    assert await ask(data_plane, **{"X-Canary": "always"}) == {(200, "b"): 10}
-    assert await ask(data_plane, Cookie="x=1; slot=b.2; y=2") == {(200, "b"): 10}
-    assert await ask(data_plane, Cookie="slot=bb2; xslot=b.2") == {(200, "a"): 10}
+    assert await ask(data_plane, headers={"X-Canary": "always"}) == {(200, "b"): 10}
+    assert await ask(data_plane, headers={"Cookie": "x=1; slot=b.2; y=2"}) == {(200, "b"): 10}
+    assert await ask(data_plane, headers={"Cookie": "slot=bb2; xslot=b.2"}) == {(200, "a"): 10}
 
 
 RULE: dict[str, Any] = {"matches": [gatewayapi.ALL_PATHS]}
