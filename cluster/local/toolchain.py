@@ -62,7 +62,8 @@ def install_wheels(lock: Path, target: Path, *options: str) -> None:
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    argv: list[str | Path] = [uv(), "pip", "install", "--quiet", "--require-hashes", "--target", partial]
+    # A lock is complete, and may override what a package asks for (pyproject.toml says where).
+    argv: list[str | Path] = [uv(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", partial]
     argv += [*options, "--requirement", lock]
     try:
         run(Command(argv, title=f"install {lock.name}"))
