@@ -3,7 +3,7 @@
 In:  the word `check` or `test`, optionally followed by names of stages to run only those.
 Out: the exit code 0 when every stage passed, 1 otherwise, 130 when interrupted; logs in `.amx/logs/`.
 
-Stages of a group run side by side, one more than there are cores because their tests often wait: for processes, for
+Stages of a group run side by side, two for each core because their tests often wait: for processes, for
 answers. Those of `check` show their output only when they fail. The later groups' output streams, each line with its
 stage where there are several. A failed stage ends the run once its group is through: what follows costs minutes and
 would fail for the same reason.
@@ -30,8 +30,13 @@ CHILD_PATIENCE_S = 300.0
 """How long an interrupted stage may take to put away what it started (a cluster takes a while)."""
 SOURCES = ("tests/unit/gitops_sources",)
 """Tests with a real git and a real Helm each: as much work as all the others."""
-PROCESSES = tuple(f"tests/unit/{area}" for area in ("amx", "cluster", "git_server", "hub", "kit", "tools"))
+WAITING = {
+    "amx": ("tests/unit/amx",),
+    "machine": ("tests/unit/cluster", "tests/unit/tools"),
+    "services": tuple(f"tests/unit/{area}" for area in ("git_server", "hub", "kit")),
+}
 """Tests that mostly wait, for processes or for time to pass: beside the others they cost hardly any time."""
+APART = tuple(folder for folders in (SOURCES, *WAITING.values()) for folder in folders)
 
 
 @dataclass(frozen=True)
@@ -59,9 +64,9 @@ FIRST = (Stage("host", ("python", "-m", "tools.host")),)
 """Before anything else: a test that finds no SSH server fails, as one that is left out proves nothing."""
 CHECK = (
     Stage("types", ("mypy",)),
-    pytest("processes", PROCESSES, "-q", "--durations=5"),
     pytest("sources", SOURCES, "-q", "--durations=5"),
-    pytest("pure", ["tests/unit", "tests/properties"], "-q", "--durations=5", *ignoring(SOURCES + PROCESSES)),
+    *(pytest(name, folders, "-q", "--durations=5") for name, folders in WAITING.items()),
+    pytest("pure", ["tests/unit", "tests/properties"], "-q", "--durations=5", *ignoring(APART)),
     Stage("format", ("ruff", "format", "--check", ".")),
     Stage("lint", ("ruff", "check", ".")),
     Stage("spelling", ("codespell",)),
@@ -157,7 +162,7 @@ def run_group(stages: Sequence[Stage], console: Console, *, stream: bool) -> Ite
     status = contextlib.nullcontext() if alone else console.status("")
     with _children(active), status as shown:
         while waiting or active:
-            while waiting and len(active) <= (os.cpu_count() or 1):
+            while waiting and len(active) < 2 * (os.cpu_count() or 1):
                 stage = waiting.pop(0)
                 if stage.needs and not (ROOT / stage.needs).exists():
                     yield Result(stage, note=f"there is no {stage.needs}")

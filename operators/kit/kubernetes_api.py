@@ -1,33 +1,24 @@
 """KubeApi on a real API server, over the official client's transport (`transport.py` tells why not its dynamic layer).
 
-In: manifests and refs. Out: plain dicts as the server sent them. Kinds are resolved through aggregated discovery, which
-is cached and read again when a kind is not in it.
+In: manifests and refs. Out: plain dicts as the server sent them. Paths come from what is `served`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, suppress
-from dataclasses import replace
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Literal
 
-from . import discovery
 from .errors import NOT_SERVED, ApiError, Conflict, Gone, NotFound, Unavailable
-from .kube import Discovery, Manifest, ObjectList, Propagation, Ref, Resource, WatchEvent
+from .kube import Discovery, Manifest, ObjectList, Propagation, Ref, WatchEvent
 from .login import default_login
+from .served import INCOMPLETE, ServedKinds
 from .transport import Request, Transport, error_of
 
 PAGE = 500
-INCOMPLETE = "DiscoveryIncomplete"
-# A group may stop to answer, or answer again, without any event: what is served is asked this often, by the clock, so
-# that no caller waits for it. An answer that could not be renewed is good for three such times.
-DISCOVERY_KEEP_S = 30.0
-INCOMPLETE_KEEP_S = 3.0
-STALE_TIMES = 3
 LIST_TIMEOUT_S = 60.0
 WATCH_S = (240, 300)
 # The server sends a bookmark about once a minute: two missed ones mean that the connection is dead.
@@ -40,11 +31,7 @@ class KubernetesApi:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._discovery: Discovery | None = None
-        self._documents: dict[str, tuple[str, Manifest]] = {}
-        self._discovering = asyncio.Lock()
-        self._discovered_at = 0.0
-        self._renewal: asyncio.Task[None] | None = None
+        self._served = ServedKinds(transport)
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None = None, context: str = "") -> KubernetesApi:
@@ -59,15 +46,13 @@ class KubernetesApi:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._renewal is not None:
-            self._renewal.cancel()
-            await asyncio.gather(self._renewal, return_exceptions=True)
+        await self._served.close()
         await self._transport.close()
 
     async def get(self, ref: Ref) -> Manifest | None:
         """As in KubeApi."""
         try:
-            return await self._json("GET", await self._path(ref), subject=str(ref))
+            return await self._json("GET", await self._served.path(ref), subject=str(ref))
         except NotFound:
             return None
 
@@ -76,7 +61,7 @@ class KubernetesApi:
     ) -> ObjectList:
         """As in KubeApi; pages of 500, and once more without pages when they expire meanwhile."""
         collection = Ref(group, kind, namespace, "", version)
-        path = await self._path(collection)
+        path = await self._served.path(collection)
         query = {"labelSelector": label_selector} if label_selector else {}
         try:
             return await self._pages(path, collection, {**query, "limit": str(PAGE)})
@@ -99,19 +84,21 @@ class KubernetesApi:
             query["force"] = "true"
         if dry_run:
             query["dryRun"] = "All"
-        path = await self._path(ref)
+        path = await self._served.path(ref)
         return await self._json("PATCH", path, query, manifest, "application/apply-patch+yaml", subject=str(ref))
 
     async def create(self, manifest: Manifest, *, field_manager: str = "") -> Manifest:
         """As in KubeApi."""
         ref = Ref.of(manifest)
-        path = await self._path(Ref(ref.group, ref.kind, ref.namespace, "", ref.version), within=True)
+        path = await self._served.path(Ref(ref.group, ref.kind, ref.namespace, "", ref.version), within=True)
         return await self._json("POST", path, _manager(field_manager), manifest, subject=str(ref))
 
     async def replace(self, manifest: Manifest, *, field_manager: str = "") -> Manifest:
         """As in KubeApi."""
         ref = Ref.of(manifest)
-        return await self._json("PUT", await self._path(ref), _manager(field_manager), manifest, subject=str(ref))
+        return await self._json(
+            "PUT", await self._served.path(ref), _manager(field_manager), manifest, subject=str(ref)
+        )
 
     async def patch(
         self,
@@ -123,7 +110,7 @@ class KubernetesApi:
         field_manager: str = "",
     ) -> Manifest:
         """As in KubeApi."""
-        path = await self._path(ref) + (f"/{subresource}" if subresource else "")
+        path = await self._served.path(ref) + (f"/{subresource}" if subresource else "")
         try:
             return await self._json("PATCH", path, _manager(field_manager), body, _PATCHES[kind], subject=str(ref))
         except ApiError as error:
@@ -142,7 +129,7 @@ class KubernetesApi:
             body["preconditions"] = wanted
         deleted = await self._delete(ref, body)
         if deleted is None:
-            other = await self._other_version(ref)
+            other = await self._served.other_version(ref)
             deleted = await self._delete(other, body) if other is not None else False
         if deleted is None:
             raise Unavailable(503, NOT_SERVED, f"{ref}: no version of its kind is served at the moment")
@@ -157,7 +144,7 @@ class KubernetesApi:
         query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
         if resource_version:
             query["resourceVersion"] = resource_version
-        request = Request("GET", await self._path(collection), query, subject=f"watch of {kind}")
+        request = Request("GET", await self._served.path(collection), query, subject=f"watch of {kind}")
         async with aclosing(self._transport.lines(request, silence_s=WATCH_SILENCE_S)) as lines:
             async for line in lines:
                 event = json.loads(line)
@@ -168,72 +155,12 @@ class KubernetesApi:
 
     async def discover(self, *, fresh: bool = False) -> Discovery:
         """As in KubeApi; once asked for, it is kept fresh in the background until this is closed."""
-        now = asyncio.get_running_loop().time()
-        if not fresh and self._discovery is not None and now - self._discovered_at <= STALE_TIMES * self._keep_s:
-            return self._discovery
-        found = await self._discover(now)
-        if self._renewal is None or self._renewal.done():
-            self._renewal = asyncio.create_task(self._keep_renewing(), name="discovery")
-        return found
-
-    @property
-    def _keep_s(self) -> float:
-        return DISCOVERY_KEEP_S if self._discovery is not None and self._discovery.complete else INCOMPLETE_KEEP_S
-
-    async def _keep_renewing(self) -> None:
-        while True:
-            age_s = asyncio.get_running_loop().time() - self._discovered_at
-            await asyncio.sleep(max(self._keep_s - age_s, min(self._keep_s, INCOMPLETE_KEEP_S)))
-            now = asyncio.get_running_loop().time()
-            if now - self._discovered_at >= self._keep_s:
-                with suppress(ApiError, Conflict):  # who needs it when it is too old is told
-                    await self._discover(now)
-
-    async def _discover(self, called_at: float) -> Discovery:
-        """Ask; unchanged documents are not sent again (ETag), so asking every half minute costs little."""
-        async with self._discovering:
-            # Whoever waited here while another asked takes that answer.
-            if self._discovery is not None and self._discovered_at >= called_at:
-                return self._discovery
-            started_at = asyncio.get_running_loop().time()
-            version, *documents = await asyncio.gather(
-                self._json("GET", "/version"), self._document("/api"), self._document("/apis")
-            )
-            self._discovery = discovery.parse(version["gitVersion"], documents)
-            self._discovered_at = started_at
-            return self._discovery
-
-    async def _document(self, path: str) -> Manifest:
-        etag, kept = self._documents.get(path, ("", {}))
-        headers = {"Accept": discovery.ACCEPT, **({"If-None-Match": etag} if etag else {})}
-        answer = await self._transport.send(Request("GET", path, headers=headers, subject="discovery"))
-        if answer.status == 304:
-            return kept
-        document: Manifest = answer.json()
-        if document.get("kind") != "APIGroupDiscoveryList":
-            raise ApiError(
-                406, "NotAcceptable", "the API server has no aggregated discovery (Kubernetes 1.30 or newer)"
-            )
-        self._documents[path] = (answer.headers.get("ETag", ""), document)
-        return document
-
-    async def _resource(self, ref: Ref) -> Resource:
-        # A kind's plural does not change: its age does not matter here, and nobody waits for a discovery under way.
-        known = self._discovery or await self.discover()
-        key = (ref.group, ref.version, ref.kind)
-        if key not in known.resources:
-            known = await self.discover(fresh=True)
-        if key in known.resources:
-            return known.resources[key]
-        missing = f'no matches for kind "{ref.kind}" in version "{ref.api_version}"'
-        if not known.complete:
-            raise Unavailable(503, INCOMPLETE, f"{missing}, but discovery is incomplete")
-        raise NotFound(404, NOT_SERVED, missing)
+        return await self._served.discover(fresh=fresh)
 
     async def _delete(self, ref: Ref, body: Manifest) -> bool | None:
         """Delete in this version; False where the object is gone, None where that cannot be told: not served."""
         try:
-            await self._json("DELETE", await self._path(ref), body=body, subject=str(ref))
+            await self._json("DELETE", await self._served.path(ref), body=body, subject=str(ref))
         except NotFound as error:
             return None if error.reason == NOT_SERVED else False
         except Unavailable as error:
@@ -241,27 +168,6 @@ class KubernetesApi:
                 return None
             raise
         return True
-
-    async def _other_version(self, ref: Ref) -> Ref | None:
-        """Return the object in a version that is served; None where its kind is gone, and it with its kind."""
-        known = await self.discover(fresh=True)
-        version = known.version_of(ref.group, ref.kind)
-        if version is None and known.complete:
-            return None
-        if version is None or (ref.group, ref.version, ref.kind) in known.resources:
-            # A group that does not answer, or discovery has not caught up with what is served.
-            raise Unavailable(503, INCOMPLETE, f"{ref}: it is not known which versions of its kind are served")
-        return replace(ref, version=version)
-
-    async def _path(self, ref: Ref, *, within: bool = False) -> str:
-        """Return the path of an object, or of its collection where it has no name (`within`: a namespace is needed)."""
-        resource = await self._resource(ref)
-        base = f"/apis/{ref.group}/{ref.version}" if ref.group else f"/api/{ref.version}"
-        if resource.namespaced and (ref.name or within) and not ref.namespace:
-            raise ApiError(400, "BadRequest", f"{ref} has no namespace, and its kind needs one")
-        if resource.namespaced and ref.namespace:
-            base += f"/namespaces/{ref.namespace}"
-        return f"{base}/{resource.plural}" + (f"/{ref.name}" if ref.name else "")
 
     async def _pages(self, path: str, collection: Ref, query: Mapping[str, str]) -> ObjectList:
         items: list[Manifest] = []

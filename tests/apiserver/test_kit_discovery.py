@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from operators.kit import kubernetes_api
+from operators.kit import served
 from operators.kit.errors import NotFound, Unavailable
 from operators.kit.kube import Manifest, Ref
 from operators.kit.kubernetes_api import KubernetesApi
@@ -62,8 +62,8 @@ async def until_asked(proxy: FaultProxy, *paths: str) -> None:
 async def test_nobody_waits_while_discovery_is_renewed(
     fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kubernetes_api, "DISCOVERY_KEEP_S", 0.05)
-    monkeypatch.setattr(kubernetes_api, "STALE_TIMES", 1000)
+    monkeypatch.setattr(served, "DISCOVERY_KEEP_S", 0.05)
+    monkeypatch.setattr(served, "STALE_TIMES", 1000)
     async with await KubernetesApi.connect(fault_proxy.kubeconfig) as api:
         first = await api.discover()
         fault_proxy.requests.clear()
@@ -75,8 +75,8 @@ async def test_nobody_waits_while_discovery_is_renewed(
 async def test_discovery_is_renewed_without_anybody_asking_and_outlives_an_outage(
     fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kubernetes_api, "DISCOVERY_KEEP_S", 0.05)
-    monkeypatch.setattr(kubernetes_api, "STALE_TIMES", 1000)
+    monkeypatch.setattr(served, "DISCOVERY_KEEP_S", 0.05)
+    monkeypatch.setattr(served, "STALE_TIMES", 1000)
     async with await KubernetesApi.connect(fault_proxy.kubeconfig) as api:
         first = await api.discover()
         fault_proxy.faults.append(Fault("^/apis$", status=500, times=1))
@@ -91,7 +91,7 @@ async def test_what_is_too_old_is_not_served_when_it_cannot_be_renewed(
 ) -> None:
     async with await KubernetesApi.connect(fault_proxy.kubeconfig) as api:
         await api.discover()
-        monkeypatch.setattr(kubernetes_api, "STALE_TIMES", 0)
+        monkeypatch.setattr(served, "STALE_TIMES", 0)
         fault_proxy.faults.append(Fault("^/apis$", status=500))
         with pytest.raises(Unavailable):
             await api.discover()

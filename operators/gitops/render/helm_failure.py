@@ -19,7 +19,6 @@ from .files import Files, join
 
 LONGEST = 600
 KILLED = (-9, 137)
-CPU_TIME = (-24, 152)
 
 EXECUTION = re.compile(r"(?:execution error at|parse error at) \(([^():]+):(\d+)(?::\d+)?\): (.*)", re.DOTALL)
 TEMPLATE = re.compile(r"template: ([^:\s]+):(\d+)(?::\d+)?: ")
@@ -40,8 +39,6 @@ async def explain(said: str, returncode: int, chart: Chart, value_files: Sequenc
     text = said.replace("Use --debug flag to render out invalid YAML", "").strip()
     if "out of memory" in text or "cannot allocate memory" in text or returncode in KILLED:
         return SourceError("rendering needed more memory than it may have and was stopped")
-    if returncode in CPU_TIME:
-        return SourceError("rendering took too long and was stopped: does a template loop for ever?")
     text = text[text.rfind("Error: ") + 7 if "Error: " in text else 0 :].strip()
     if schema := SCHEMA.search(text):
         return await _schema(schema[1].strip(), chart, value_files, files)

@@ -85,8 +85,9 @@ async def run(
 
 
 def _limit(pid: int, limits: Limits) -> None:
-    # A program whose starter is killed has nobody to end it: the processor limit does, sooner or later.
-    cpu_s = int(limits.timeout_s) + 1
+    # A program whose starter is killed has nobody to end it: the processor limit does, sooner or later. As all threads
+    # count, it is more than the program can have had on all processors when its time is over.
+    cpu_s = int(limits.timeout_s * (os.cpu_count() or 1)) + 1
     with contextlib.suppress(ProcessLookupError):
         resource.prlimit(pid, resource.RLIMIT_CPU, (cpu_s, cpu_s))
         if limits.memory_bytes:

@@ -77,8 +77,10 @@ class FaultProxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._release.set()
-        await self._runner.cleanup()
+        # The session first: what waits for the real server ends by itself then. Whoever is cancelled while it connects
+        # may leave a socket behind.
         await self._session.close()
+        await self._runner.cleanup()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(f"{request.method} {request.raw_path}")
