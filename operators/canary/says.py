@@ -37,14 +37,14 @@ def story(at: Situation, found: tuple[Problem, ...]) -> str:
         return found[0].message
     status = at.status
     if status.phase == "Shifting" and at.data_plane.problem and at.is_written(status.weight.desired):
-        return f"{status.message}; unconfirmed: {at.data_plane.problem}"
+        return f"{status.doing}; unconfirmed: {at.data_plane.problem}"
     if status.phase in SETTLED and at.spec.suspend:
         return "suspended"
     if status.phase in ("Analysing", "Held"):
         outages = [f"{metric.name}: {metric.outage}" for metric in status.metrics if metric.outage]
         if outages:
-            return f"{status.message}; holds, {outages[0]}"
-    return status.message
+            return f"{status.doing}; holds, {outages[0]}"
+    return status.doing
 
 
 def _stalled(at: Situation, found: tuple[Problem, ...]) -> str:

@@ -18,6 +18,7 @@ from operators.canary.instruments import Trusting
 from operators.canary.kill import KillSwitch
 from operators.canary.models import Canary, Gate, parse
 from operators.canary.operator import Parts
+from operators.canary.routers import Feature
 from operators.canary.seen import GateAnswer
 from operators.canary.settings import Settings
 from operators.canary.verdicts import Case, Judgement
@@ -97,8 +98,8 @@ class Stage(Trusting):
     async def ask(self, api: KubeApi, canary: Canary, gate: Gate) -> GateAnswer:
         return self.answers.get(gate.name, GateAnswer("waiting"))
 
-    def features(self, router: str) -> frozenset[str]:
-        return frozenset({"header", "cookie"})
+    def features(self, router: str) -> frozenset[Feature]:
+        return frozenset({Feature.WEIGHTS, Feature.HEADERS, Feature.COOKIES})
 
     @asynccontextmanager
     async def operator(self, kill_at: str = "") -> AsyncIterator[None]:
