@@ -29,5 +29,26 @@ def patch(present: Manifest, old_manager: str, manager: str) -> list[dict[str, A
     ]
 
 
+def keeping_replicas(present: Manifest, wanted: Manifest, manager: str) -> Manifest | None:
+    """Return what has to be applied under another manager's name, so that a workload keeps its pods; None for nothing.
+
+    Replicas that leave Git are somebody else's from then on: an autoscaler's, a Canary's. What nobody owns any more
+    falls to its default, one pod, until they have looked.
+    """
+    if "replicas" in (wanted.get("spec") or {"replicas": 0}):
+        return None
+    owners = [
+        (entry.get("manager"), entry.get("operation"))
+        for entry in present["metadata"].get("managedFields") or []
+        if "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+    ]
+    replicas = (present.get("spec") or {}).get("replicas")
+    if owners != [(manager, "Apply")] or replicas is None:
+        return None
+    metadata = {key: present["metadata"][key] for key in ("name", "namespace")}
+    kept = {"apiVersion": present["apiVersion"], "kind": present["kind"], "metadata": metadata}
+    return {**kept, "spec": {"replicas": replicas}}
+
+
 def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {**one, **{key: _joined(one.get(key, {}), below) for key, below in other.items()}}

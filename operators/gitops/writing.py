@@ -17,6 +17,7 @@ from .seen import Outcome
 
 _GONE_S = 30.0
 _DELETE_TRIES = 5
+_SCALED = frozenset({("apps", "Deployment"), ("apps", "StatefulSet")})
 
 
 async def create_namespace(context: Context, action: CreateNamespace) -> Outcome:
@@ -42,9 +43,20 @@ async def migrate_fields(context: Context, action: MigrateFields) -> Outcome | N
 
 async def apply(context: Context, action: ApplyObject) -> Outcome:
     """Write an object by server-side apply."""
+    await _keep_replicas(context.api, action.manifest)
     result = await context.api.apply(action.manifest, field_manager=MANAGER, force=True, validate=action.validate)
     context.live.take(result)
     return _synced(action.manifest, "serverside-applied")
+
+
+async def _keep_replicas(api: KubeApi, manifest: Manifest) -> None:
+    ref = Ref.of(manifest)
+    if (ref.group, ref.kind) not in _SCALED or "replicas" in manifest["spec"]:
+        return
+    present = await api.get(ref)
+    kept = migration.keeping_replicas(present, manifest, MANAGER) if present is not None else None
+    if kept is not None:
+        await api.apply(kept, field_manager=f"{MANAGER}-replicas")
 
 
 async def replace(context: Context, action: ReplaceObject) -> Outcome:

@@ -31,8 +31,27 @@ BAD = [
         "name either parentRefs",
         id="two routes",
     ),
-    pytest.param({"steps": [{"weight": 5, "minRequests": 9}]}, "minRequests needs a metric", id="requests uncounted"),
+    pytest.param(
+        {"steps": [{"weight": 5, "minRequests": 9}], "analysis": {"metrics": []}},
+        "minRequests needs a metric",
+        id="requests uncounted",
+    ),
     pytest.param({"analysis": {"metrics": [{"name": "x"}]}}, "name exactly one source", id="a metric of nothing"),
+    pytest.param(
+        {"analysis": {"metrics": [{"name": "x", "gateway": {"signal": "latency"}}]}},
+        "a count of latency needs above",
+        id="slow without a limit",
+    ),
+    pytest.param(
+        {"analysis": {"metrics": [{"name": "x", "prometheus": {"events": "up"}}]}},
+        "a count needs a total",
+        id="a count without a total",
+    ),
+    pytest.param(
+        {"analysis": {"metrics": [{"name": "x", "gateway": {}, "slo": 1.5}]}},
+        "slo is a share below 1",
+        id="an objective beyond all",
+    ),
     pytest.param(
         {"analysis": {"metrics": COUNTED["metrics"] * 2}}, "two metrics have the same name", id="metrics of one name"
     ),

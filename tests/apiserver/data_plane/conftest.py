@@ -14,6 +14,7 @@ import yaml
 from cluster.local import binaries
 from cluster.local.progress import Progress
 from cluster.local.settings import Settings
+from operators import crds
 from operators.canary.metrics import Target as Measured
 from operators.canary.metrics.bounded import Http
 from operators.canary.metrics.gateways import GatewayPods, Gateways
@@ -21,6 +22,8 @@ from operators.canary.routers import Target, gatewayapi
 from operators.canary.routers.gatewayapi import Match, RouteWish, Split
 from operators.canary.routers.traefik import TraefikRouter
 from operators.canary.terms import SLOTS, Slot
+from operators.crds import without_defaults
+from operators.kit.crds import crd
 from operators.kit.kube import Manifest, Ref
 from operators.kit.kubernetes_api import KubernetesApi
 from tests.support.data_plane import (
@@ -89,6 +92,17 @@ class DataPlane:
         await until(has, f"weight {b} in every replica")
 
 
+@pytest.fixture
+async def canaries(api: KubernetesApi) -> None:
+    """Have Canaries be served."""
+    await api.apply(without_defaults(crd(crds.CANARY)), field_manager="test", force=True)
+
+    async def served() -> bool:
+        return ("automatrix.dev", "v1alpha1", "Canary") in (await api.discover(fresh=True)).resources
+
+    await until(served, "Canaries are served")
+
+
 @dataclass(frozen=True)
 class Gateway:
     """Two replicas that serve what hangs on `parent`."""
@@ -105,7 +119,8 @@ async def gateway(
 
     async def served() -> bool:
         found = await api.discover(fresh=True)
-        return ("gateway.networking.k8s.io", "v1", "HTTPRoute") in found.resources
+        kinds = ("GatewayClass", "Gateway", "HTTPRoute")
+        return all(("gateway.networking.k8s.io", "v1", kind) in found.resources for kind in kinds)
 
     if not await served():
         for path in sorted(DEFINITIONS.glob("*.yaml")):

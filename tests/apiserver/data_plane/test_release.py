@@ -9,14 +9,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-import yaml
 
-from cluster.local.settings import ROOT
-from operators import crds
 from operators.canary.apparatus import Apparatus
 from operators.canary.settings import Settings
-from operators.crds import without_defaults
-from operators.kit.crds import crd
 from operators.kit.kube import Manifest
 from operators.kit.kubernetes_api import KubernetesApi
 from tests.support import canary_stage
@@ -27,7 +22,6 @@ from tests.support.endpoints import play_endpoints
 from .conftest import Gateway
 
 GROUP = "gateway.networking.k8s.io"
-ROUTES = ROOT / "charts/gateway-api/files/gateway.networking.k8s.io_httproutes.yaml"
 METRICS = [
     {"name": "errors", "gateway": {"signal": "errors"}, "floor": 0.05},
     {"name": "latency", "gateway": {"signal": "latency", "above": "1s"}, "floor": 0.05},
@@ -52,16 +46,8 @@ class Versions:
 
 
 @pytest.fixture
-async def stage(api: KubernetesApi, namespace: str, gateway: Gateway) -> AsyncIterator[Stage]:
+async def stage(api: KubernetesApi, namespace: str, gateway: Gateway, canaries: None) -> AsyncIterator[Stage]:
     """Yield a stage whose operator reads with the real instruments; its pods answer at this machine's address."""
-    await api.apply(without_defaults(crd(crds.CANARY)), field_manager="test", force=True)
-    await api.apply(yaml.safe_load(ROUTES.read_text()), field_manager="test", force=True)
-
-    async def served() -> bool:
-        found = await api.discover(fresh=True)
-        return ("automatrix.dev", "v1alpha1", "Canary") in found.resources
-
-    await until(served, "Canaries are served")
     async with Apparatus(api, Settings(gateway_namespace=namespace, prometheus="")) as instruments:
         made = Stage(api, namespace, address=own_address(), instruments=instruments)
         players = [

@@ -12,32 +12,13 @@ import pytest
 
 from operators.canary.watchdog import decide, patrol
 from operators.canary.watchdog.patrol import Patrol, Watch
-from operators.kit.kube import Manifest, Ref
+from operators.kit.kube import Ref
 from operators.kit.lease import Lease, LeaseSettings
+from tests.support import canary_stage
 from tests.support.data_plane import free_port, start_program, until
 from tests.support.helm import ROOT
 
 from .conftest import DataPlane
-
-ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-VERSION = {
-    "name": "v1alpha1",
-    "served": True,
-    "storage": True,
-    "subresources": {"status": {}},
-    "schema": {"openAPIV3Schema": ANYTHING},
-}
-DEFINITION: Manifest = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "canaries.automatrix.dev"},
-    "spec": {
-        "group": "automatrix.dev",
-        "scope": "Namespaced",
-        "names": {"kind": "Canary", "plural": "canaries", "singular": "canary", "listKind": "CanaryList"},
-        "versions": [VERSION],
-    },
-}
 
 
 async def stands(plane: DataPlane) -> bool:
@@ -50,19 +31,15 @@ async def stands(plane: DataPlane) -> bool:
 
 
 @pytest.fixture
-async def released(data_plane: DataPlane, serve: Any) -> DataPlane:
+async def released(data_plane: DataPlane, canaries: None) -> DataPlane:
     """Stand a Canary in mid-shift at 40 %, with its route and slots, as the operator would have left it."""
-    await serve(DEFINITION)
     api, namespace = data_plane.api, data_plane.namespace
-    made = await api.create(
-        {
-            "apiVersion": "automatrix.dev/v1alpha1",
-            "kind": "Canary",
-            "metadata": {"name": "web", "namespace": namespace},
-            "spec": {"deadMan": "20s"},
-        }
-    )
-    status = {"phase": "Analysing", "stable": {"slot": "a"}, "weight": {"desired": 40, "written": 40, "observed": 40}}
+    made = await api.create(canary_stage.canary(namespace, deadMan="20s"))
+    status = {
+        "phase": "Analysing",
+        "stable": {"slot": "a", "hash": "1", "since": "2026-01-01T00:00:00Z"},
+        "weight": {"desired": 40, "written": 40, "observed": 40},
+    }
     await api.patch(Ref.of(made), {"status": status}, subresource="status")
     owner = {"apiVersion": made["apiVersion"], "kind": "Canary", "name": "web", "uid": made["metadata"]["uid"]}
     route = data_plane.wish(40)
