@@ -33,6 +33,8 @@ def amx(*arguments: str, state: Path, **variables: str) -> subprocess.CompletedP
         pytest.param(["env"], 1, id="no cluster to point a shell at"),
         pytest.param(["demo"], 1, id="no cluster to tell a story on"),
         pytest.param(["clone", "somewhere"], 1, id="no Git server"),
+        pytest.param(["canary", "status"], 1, id="no cluster with Canaries"),
+        pytest.param(["canary", "promote"], 2, id="a Canary without a name"),
     ],
 )
 def test_exit_codes(arguments: list[str], code: int, tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+"""`amx canary` as a person types it, against a real operator: text, JSON, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster.local.settings import ROOT
+from tests.support.canary_stage import Stage, canary
+
+GATES = [{"name": "board", "at": "step", "step": 2, "manual": True}]
+
+
+@pytest.fixture
+def state(kubeconfig: Path, tmp_path: Path) -> Path:
+    """Return a state folder whose cluster is the API server."""
+    (tmp_path / "automatrix").mkdir()
+    shutil.copy(kubeconfig, tmp_path / "automatrix/kubeconfig")
+    return tmp_path
+
+
+async def amx(state: Path, *words: str) -> tuple[int, str, str]:
+    environment = {name: value for name, value in os.environ.items() if name != "AMX_CLUSTER_NAME"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "amx", "canary", *words),
+        cwd=ROOT,
+        env={**environment, "AMX_STATE_DIR": str(state)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 120)
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_a_person_sees_a_release_and_decides_about_it(stage: Stage, state: Path) -> None:
+    await stage.api.apply(canary(stage.namespace, gates=GATES), field_manager="argocd-controller")
+    here = ("web", "--namespace", stage.namespace)
+    async with stage.operator():
+        await stage.phase("Idle")
+        code, text, _ = await amx(state, "status", *here)
+        assert (code, text.split()[:2]) == (0, [f"{stage.namespace}/web", "Idle"])
+        code, _, said = await amx(state, "abort", *here)
+        assert code == 1
+        assert said == f"amx: {stage.namespace}/web is Idle: no release of it is under way\n"
+        code, _, said = await amx(state, "promote", "none")
+        assert (code, said.split(";")[0]) == (1, "amx: there is no Canary none")
+
+        await stage.push("app:2")
+        await stage.phase("Held")
+        code, text, _ = await amx(state, "status", *here)
+        assert "app:1 → app:2" in text
+        assert "say Promote or Abort" in text
+        code, text, _ = await amx(state, "promote", *here, "--output", "json")
+        assert (code, json.loads(text)["canaries"][0]["name"]) == (0, "web")
+        await stage.phase("Succeeded")
+
+        await stage.push("app:3")
+        await stage.phase("Held")
+        assert (await amx(state, "abort", *here))[0] == 0
+        await stage.phase("RolledBack")
+        code, text, _ = await amx(state, "status", *here, "--output", "json")
+        assert (code, json.loads(text)["ok"]) == (3, False)
+        assert (await amx(state, "retry", *here))[0] == 0
+        await stage.phase("Held")
+        assert (await amx(state, "promote-full", *here))[0] == 0
+        await stage.phase("Succeeded")
