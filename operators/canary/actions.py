@@ -7,7 +7,7 @@ A manifest in an action is what is applied; what has to be unchanged since it wa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from operators.kit.kube import Manifest, Ref
 
@@ -187,22 +187,4 @@ Action = (
     | RunJob
     | Emit
 )
-ACTION_TYPES: tuple[type[Action], ...] = (
-    AddFinalizer,
-    RemoveFinalizer,
-    SetCapacity,
-    CopyConfig,
-    RemoveCopy,
-    FillSlot,
-    ScaleSlot,
-    ApplySlotService,
-    SwitchApex,
-    WriteRoute,
-    PatchRoute,
-    ScaleTemplate,
-    RestoreTemplate,
-    ReleaseObject,
-    RemoveSlot,
-    RunJob,
-    Emit,
-)
+ACTION_TYPES: tuple[type[Action], ...] = get_args(Action)

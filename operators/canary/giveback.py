@@ -25,11 +25,11 @@ from .actions import (
 )
 from .builders import ports_of
 from .configs import with_copies
-from .converge import division
 from .models import CanaryStatus, FailedRevision, Weight
 from .names import apex_ref, deployment_ref, is_ours, route_refs, service_ref, template_ref
 from .scaling import plan_scaling
 from .seen import CANARY_LABEL, SLOT_LABEL, ready_of, replicas_of
+from .shifting import division
 from .situation import Situation
 from .subset import covers
 from .terms import SLOTS

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from .actions import Action, Emit, ScaleTemplate
 from .adoption import adopt
-from .converge import converge, copies_for
+from .converge import converge
+from .filling import copies_for
 from .giveback import give_back, leave
 from .judging import judge
 from .models import Canary, CanaryStatus
