@@ -27,6 +27,7 @@ from .builders import ports_of
 from .configs import with_copies
 from .models import CanaryStatus, FailedRevision, Weight
 from .names import apex_ref, deployment_ref, is_ours, route_refs, service_ref, template_ref
+from .routes import complaint
 from .scaling import plan_scaling
 from .seen import CANARY_LABEL, SLOT_LABEL, ready_of, replicas_of
 from .shifting import division
@@ -46,7 +47,7 @@ def leave(at: Situation) -> CanaryStatus:
         return turn(
             at, "GivingBack", "gives the Deployment its pods back", candidate=None, failed=failed, weight=Weight()
         )
-    if not is_given_back(at) or at.complaint or not _is_quiet(at):
+    if not is_given_back(at) or not _is_quiet(at):
         return status.but(quiet_since=None)
     return status if status.quiet_since is not None else status.but(quiet_since=at.now)
 
@@ -75,6 +76,12 @@ def is_given_back(at: Situation) -> bool:
 
 
 def _is_quiet(at: Situation) -> bool:
+    """Whether the gateways have heard of it; a route that somebody has deleted leads nowhere."""
+    present = {name: route for name, route in at.seen.routes.items() if route is not None}
+    if not present:
+        return True
+    if any(complaint(route, name) for name, route in present.items()):
+        return False
     return all(at.data_plane.has(slot, 0) for slot in SLOTS)
 
 

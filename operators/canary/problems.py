@@ -14,7 +14,8 @@ from .builders import ports_of
 from .measured import unreadable
 from .names import is_ours, slot_name
 from .routers import Feature, refusal
-from .routes import asked, complaint
+from .routers.gatewayapi import refused
+from .routes import asked
 from .seen import replicas_of
 from .situation import Situation
 from .terms import SLOTS
@@ -80,9 +81,12 @@ def _routes(at: Situation) -> Iterator[Problem]:
             name = at.canary.name
             yield Problem("RouteElsewhere", f"HTTPRoute {route.name} has no backend {name}: name Service {name} in it")
     if at.status.phase != "Adopting" or at.apex_serves(at.stable_slot):
-        for name, live in at.seen.routes.items():
-            if live is not None and at.status.stable is not None and (why := complaint(live, name)):
+        for live in at.seen.routes.values():
+            if live is not None and at.status.stable is not None and (why := refused(live)):
                 yield Problem("RouteNotAccepted", why, blocks=False)
+    since = at.status.phase_since
+    if since is not None and at.now - since >= at.spec.traffic.confirm_timeout and (why := at.unconfirmed):
+        yield Problem("TrafficNotConfirmed", f"{at.status.doing}; unconfirmed: {why}", blocks=False)
 
 
 def _leads_here(at: Situation, route: Manifest) -> bool:

@@ -7,7 +7,6 @@ from operators.kit.conditions import Status
 from .problems import Problem
 from .situation import LOOKING, SETTLED, Situation
 
-_CONFIRMING = frozenset({"Adopting", "Shifting", "Promoting", "Draining", "RollingBack"})
 Said = tuple[str, Status, str, str]
 """Type, status, reason, message."""
 
@@ -37,8 +36,8 @@ def story(at: Situation, found: tuple[Problem, ...]) -> str:
     if found:
         return found[0].message
     status = at.status
-    if status.phase in _CONFIRMING and at.is_written(status.weight.desired) and (why := _unconfirmed(at)):
-        return f"{status.doing}; unconfirmed: {why}"
+    if at.unconfirmed:
+        return f"{status.doing}; unconfirmed: {at.unconfirmed}"
     if status.phase in SETTLED and at.spec.suspend:
         return "suspended"
     if status.phase in ("Analysing", "Held"):
@@ -46,15 +45,6 @@ def story(at: Situation, found: tuple[Problem, ...]) -> str:
         if outages:
             return f"{status.doing}; holds, {outages[0]}"
     return status.doing
-
-
-def _unconfirmed(at: Situation) -> str:
-    """Why a weight that is written does not count yet; '' where it does."""
-    weight = at.status.weight.desired
-    if at.is_confirmed(weight):
-        return ""
-    lowest, highest = at.data_plane.lowest.get(at.other_slot, 0), at.data_plane.highest.get(at.other_slot, 0)
-    return at.complaint or at.data_plane.problem or f"the gateway works with {lowest} to {highest} %"
 
 
 def _stalled(at: Situation, found: tuple[Problem, ...]) -> str:
@@ -70,7 +60,7 @@ def _converged(at: Situation) -> Said:
     weight = at.status.weight.desired
     if at.is_confirmed(weight):
         return ("TrafficConverged", "True", "Confirmed", f"{weight} % for the candidate")
-    return ("TrafficConverged", "False", "NotConfirmed", _unconfirmed(at))
+    return ("TrafficConverged", "False", "NotConfirmed", at.unconfirmed or f"not yet {weight} %")
 
 
 def _passing(at: Situation) -> Said:

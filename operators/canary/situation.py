@@ -17,6 +17,8 @@ MOVING = frozenset({"Preparing", "Shifting", "Analysing", "Held", "Promoting", "
 SETTLED = frozenset({"Idle", "Succeeded", "RolledBack"})
 LOOKING = frozenset({"Shifting", "Analysing", "Held", "Promoting"})
 """Phases in which samples are read."""
+CONFIRMING = frozenset({"Adopting", "Shifting", "Promoting", "Draining", "RollingBack"})
+"""Phases that wait for the data plane."""
 MATCHING = frozenset({"Shifting", "Analysing", "Held", "Frozen"})
 """Phases in which matching requests reach the candidate."""
 
@@ -119,6 +121,15 @@ class Situation:
             and self.data_plane.has(self.other_slot, weight)
             and self.data_plane.has(self.stable_slot, 100 - weight)
         )
+
+    @property
+    def unconfirmed(self) -> str:
+        """Why a weight that is written does not count yet; '' where it does, or is not written."""
+        weight = self.status.weight.desired
+        if self.status.phase not in CONFIRMING or not self.is_written(weight) or self.is_confirmed(weight):
+            return ""
+        low, high = (of.get(self.other_slot, 0) for of in (self.data_plane.lowest, self.data_plane.highest))
+        return self.complaint or self.data_plane.problem or f"the gateway works with {low} to {high} %"
 
     def pods_for(self, percent: int) -> int:
         """Pods for a share of the capacity."""

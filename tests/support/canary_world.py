@@ -251,6 +251,7 @@ class World:
     def _gateway(self) -> None:
         route = self.api.find(ROUTE)
         if route is None or not self.gateway:
+            self.weights = self.weights if route else {"a": 0, "b": 0}
             return
         condition = {"observedGeneration": route["metadata"]["generation"], "status": "True", "reason": "Yes"}
         parents = [

@@ -19,7 +19,7 @@ async def play_endpoints(api: KubeApi, namespace: str) -> None:
     written: dict[str, Any] = {}
     while True:
         with suppress(ApiError, Conflict):
-            pods = (await api.list("", "v1", "Pod", namespace=namespace)).items
+            pods = list((await api.list("", "v1", "Pod", namespace=namespace)).items)
             for service in (await api.list("", "v1", "Service", namespace=namespace)).items:
                 await _play(api, service, pods, written)
         await asyncio.sleep(0.1)

@@ -191,6 +191,19 @@ def not_accepted(route: Manifest) -> str:
     return ""
 
 
+def refused(route: Manifest) -> str:
+    """Say why a parent has refused the route as it is now; '' where none has, or none has looked at it yet."""
+    metadata = route["metadata"]
+    for parent in (route.get("status") or {}).get("parents") or ():
+        for one in parent.get("conditions") or ():
+            is_now = one.get("observedGeneration", 0) >= (metadata.get("generation") or 0)
+            if one["type"] in ("Accepted", "ResolvedRefs") and one["status"] == "False" and is_now:
+                why = f"{one.get('reason')}: {one.get('message') or ''}".rstrip(": ")
+                name = (parent.get("parentRef") or {}).get("name")
+                return f"HTTPRoute {metadata['name']} at Gateway {name}: not {one['type']}: {why}"
+    return ""
+
+
 def _unmet(conditions: Iterable[Manifest], wanted: str, generation: int | None) -> str:
     found = next((one for one in conditions if one["type"] == wanted), None)
     if found is None:

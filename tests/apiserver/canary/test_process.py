@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cluster.local.settings import ROOT
 from operators.kit.kube import Ref
+from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.testing.controlplane import ControlPlane
 from tests.apiserver.charts.identity import kubeconfig_of
 from tests.support.canary_stage import HANGS_S, Stage, canary
@@ -32,7 +33,7 @@ def _answers(port: int, path: str) -> bool:
         return False
 
 
-async def _rights(stage: Stage, kubernetes: ControlPlane, folder: Path) -> Path:
+async def _rights(api: KubernetesApi, stage: Stage, kubernetes: ControlPlane, folder: Path) -> Path:
     """Give the chart's rights to its ServiceAccount; returns the kubeconfig to use them by."""
     objects = Helm().template_once(ROOT / "charts/platform", {"image": {"tag": "1.0"}})
     for one in objects:
@@ -42,8 +43,8 @@ async def _rights(stage: Stage, kubernetes: ControlPlane, folder: Path) -> Path:
             one["metadata"]["namespace"] = stage.namespace
         for subject in one.get("subjects") or ():
             subject["namespace"] = stage.namespace
-        await stage.api.apply(one, field_manager="test", force=True)
-    return await kubeconfig_of(stage.api, kubernetes, Ref("", "ServiceAccount", stage.namespace, NAME), folder)
+        await api.apply(one, field_manager="test", force=True)
+    return await kubeconfig_of(api, kubernetes, Ref("", "ServiceAccount", stage.namespace, NAME), folder)
 
 
 @asynccontextmanager
@@ -78,12 +79,12 @@ async def _running(stage: Stage, kubeconfig: Path, folder: Path) -> AsyncIterato
 
 
 async def test_it_serves_with_the_charts_rights_says_so_and_ends_when_told(
-    stage: Stage, kubernetes: ControlPlane, tmp_path: Path
+    api: KubernetesApi, stage: Stage, kubernetes: ControlPlane, tmp_path: Path
 ) -> None:
     template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "migrate:1"}]}}
     gates = [{"name": "expand", "at": "start", "job": {"template": {"template": template}}}]
     spec = canary(stage.namespace, gates=gates, analysis={"metrics": []}, progressDeadline="3s")
-    async with _running(stage, await _rights(stage, kubernetes, tmp_path), tmp_path) as port:
+    async with _running(stage, await _rights(api, stage, kubernetes, tmp_path), tmp_path) as port:
         assert await asyncio.to_thread(_answers, port, "/healthz")
         assert await asyncio.to_thread(_answers, port, "/metrics")
         await stage.api.apply(spec, field_manager="test")

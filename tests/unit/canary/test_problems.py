@@ -12,7 +12,7 @@ from operators.canary.kill import KillSwitch
 from operators.canary.seen import GateAnswer
 from operators.canary.settings import Settings
 from operators.kit.kube import Ref
-from tests.support.canary_world import APEX, NAMESPACE, ROUTE, World, deployment, spec
+from tests.support.canary_world import APEX, CANARY, NAMESPACE, ROUTE, World, deployment, spec
 
 HPA = {
     "apiVersion": "autoscaling/v2",
@@ -168,3 +168,38 @@ def test_settings_name_the_variable_that_is_wrong() -> None:
     assert Settings.from_environment({"CANARY_WATCH_NAMESPACES": "a, b"}).watch_namespaces == ("a", "b")
     with pytest.raises(ValueError, match="CANARY_PORT='x'"):
         Settings.from_environment({"CANARY_PORT": "x"})
+
+
+async def test_a_route_that_somebody_has_deleted_keeps_no_canary_from_going() -> None:
+    world = World()
+    await world.adopted()
+    await world.api.delete(world.canary.ref)
+    await world.api.delete(ROUTE)
+    for _ in range(6):
+        await world.look()
+        await world.run(10, step=5)
+    assert world.api.find(CANARY) is None
+    assert world.apex() == {"app": "app"}
+
+
+async def test_previews_in_somebody_elses_route_are_refused() -> None:
+    preview = {"preview": {"name": "x", "value": "y"}}
+    world = World(spec(strategy="blueGreen", steps=None, blueGreen=preview, traffic={"routes": [{"name": "shop"}]}))
+    world.deploy()
+    world.create()
+    await world.settle()
+    assert "name traffic.parentRefs" in world.condition("Ready")[2]
+
+
+async def test_what_stands_in_the_way_is_told_once_and_not_kept() -> None:
+    world = World()
+    await world.adopted()
+    world.gateway = False
+    await world.push("app:2")
+    await world.until("Shifting")
+    for _ in range(5):
+        await world.look()
+    assert world.status.message.count("unconfirmed") == 1
+    world.gateway = True
+    await world.until("Succeeded")
+    assert "unconfirmed" not in world.status.history[0].reason

@@ -51,6 +51,9 @@ DAEMONS = {**SEEN, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "nu
 @pytest.mark.parametrize(
     ("live", "want"),
     [
+        (thing("Canary", {**SEEN, **says("Reconciling")}), "Progressing"),
+        (thing("Canary", {**SEEN, **says("Stalled", reason="RolledBack")}), "Degraded"),
+        (thing("Canary", {**SEEN, **says("Paused", reason="Held")}), "Suspended"),
         (thing("ConfigMap"), None),
         (thing("ConfigMap", deletionTimestamp="2026-01-01T00:00:00Z"), "Progressing"),
         (thing("Deployment", ROLLED, {"replicas": 2}), "Healthy"),
