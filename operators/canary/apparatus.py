@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -27,12 +28,14 @@ from .metrics.fields import provider_of
 from .metrics.gateways import GatewayPods, Gateways
 from .metrics.prometheus import Prometheus
 from .metrics.registry import Sources, make
+from .metrics.traefik import Signal, TraefikCounters
 from .models import Canary, Gate, Metric
 from .names import slot_name
 from .routers import Feature, Observed, Router
 from .routers import Target as Divided
 from .routers.alb import AlbRouter
 from .routers.traefik import TraefikRouter
+from .routers.windows import Windows
 from .routes import matches_in, services
 from .seen import DataPlane, GateAnswer
 from .settings import Settings
@@ -57,6 +60,7 @@ class Apparatus:
         prometheus = Prometheus(settings.prometheus, self._own) if settings.prometheus else None
         self._sources = Sources(api, self._users, gateways, self._aws, prometheus, alb.groups)
         self._asking = Asking(self._users)
+        self._windows = Windows()
         self._readers: dict[str, Readers] = {}
         self._reading: dict[tuple[str, str], asyncio.Task[Sample]] = {}
 
@@ -88,7 +92,21 @@ class Apparatus:
         present = [route for route in routes.values() if route is not None]
         if not present:
             return DataPlane(problem="there is no HTTPRoute")
-        return data_plane_of(await asyncio.gather(*(_observed(router, canary, route) for route in present)))
+        plane = data_plane_of(await asyncio.gather(*(_observed(router, canary, route) for route in present)))
+        weight = plane.lowest["b"]
+        if plane.problem or not plane.has("b", weight) or any(matches_in(canary, route) for route in present):
+            return plane
+        return replace(plane, problem=await self._unsent(canary, weight, present))
+
+    async def _unsent(self, canary: Canary, weight: int, routes: list[Manifest]) -> str:
+        """Say whether the requests that were sent speak against the weight; nothing where they are not counted."""
+        if canary.spec.traffic.router != "traefik":
+            return ""
+        now = datetime.now(UTC)
+        target = Target(canary.namespace, canary.name, services(canary), _port(canary, *routes), now)
+        sample = await TraefikCounters("sent", Signal(), self._sources.gateways).read(target)
+        clock = asyncio.get_running_loop().time()
+        return "" if sample.outage else self._windows.look(canary.uid, weight, sample.readings, clock)
 
     async def samples(
         self, api: KubeApi, canary: Canary, routes: Mapping[str, Manifest | None], at: datetime
@@ -114,8 +132,9 @@ class Apparatus:
         return await self._asking.ask(api, canary, gate)
 
     def forget(self, uid: str) -> None:
-        """Keep nothing of a Canary that is gone."""
+        """As in Instruments."""
         self._readers.pop(uid, None)
+        self._windows.forget(uid)
 
     async def _read(self, api: KubeApi, canary: Canary, metric: Metric, target: Target) -> Sample:
         try:

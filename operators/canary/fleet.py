@@ -37,6 +37,7 @@ class Fleet:
     def __init__(self, api: KubeApi, parts: Parts, settings: Settings) -> None:
         self._api = api
         self._operator = build(Parts(parts.instruments, parts.judge, parts.now, parts.kill, self._noted))
+        self._forgotten = parts.instruments.forget
         self._wakes = Wakes()
         self._tasks: dict[Ref, asyncio.Task[None]] = {}
         self._heard: dict[Ref, tuple[object, ...]] = {}
@@ -97,6 +98,8 @@ class Fleet:
 
     def _forget(self, canary: Ref) -> None:
         self._noted(canary, frozenset())
+        uid, *_ = self._heard.get(canary, ("",))
+        self._forgotten(str(uid))
         self._looked_at.pop(canary, None)
         self._heard.pop(canary, None)
 

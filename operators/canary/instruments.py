@@ -37,6 +37,9 @@ class Instruments(Protocol):
     async def ask(self, api: KubeApi, canary: Canary, gate: Gate) -> GateAnswer:
         """Ask a webhook; the same question may be asked twice and carries the same key then."""
 
+    def forget(self, uid: str) -> None:
+        """Keep nothing of a Canary that is gone."""
+
 
 class Trusting:
     """Takes what routes say for what gateways do, and counts nothing: for clusters without a data plane, in tests."""
@@ -66,3 +69,6 @@ class Trusting:
         """As in Instruments."""
         del api, canary
         return GateAnswer("waiting", f"gate {gate.name} cannot be asked")
+
+    def forget(self, uid: str) -> None:
+        """As in Instruments."""

@@ -285,6 +285,9 @@ class World:
     async def ask(self, api: KubeApi, canary: Canary, gate: Gate) -> GateAnswer:
         return self.answers.get(gate.name, GateAnswer("waiting"))
 
+    def forget(self, uid: str) -> None:
+        """Nothing is kept."""
+
     def judge(self, case: Case) -> Judgement:
         verdict = "Inconclusive" if any(sample.outage for sample in case.samples) else self.verdict
         return Judgement(

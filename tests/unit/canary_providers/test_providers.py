@@ -21,7 +21,8 @@ from operators.canary.metrics.web import Hook, WebHook
 from operators.canary.routers import gatewayapi
 from operators.canary.routers.gatewayapi import Match, RouteWish, Split
 from operators.canary.routers.shares import Share, confirmed
-from operators.canary.terms import Counts
+from operators.canary.routers.windows import Windows
+from operators.canary.terms import Counts, Reading
 from operators.kit.testing import FakeKubeApi
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
@@ -206,3 +207,20 @@ def test_every_rule_has_both_backends_with_weights() -> None:
 )
 def test_shares_confirm_only_what_they_can_tell(share: Share, percent: int, before: int, want: bool | None) -> None:
     assert confirmed(share, percent=percent, before=before) is want
+
+
+def test_a_gateway_that_sends_what_it_does_not_say_is_believed_by_its_requests() -> None:
+    def counted(a: float, b: float) -> tuple[Reading, ...]:
+        return (Reading("pod", "a", Counts(0, a)), Reading("pod", "b", Counts(0, b)))
+
+    windows = Windows()
+    assert windows.look("u", 0, counted(0, 0), 0) == ""
+    assert windows.look("u", 0, counted(100, 0), 2) == ""
+    assert windows.look("u", 20, counted(200, 0), 4) == "", "too young a reading"
+    assert windows.look("u", 20, counted(300, 0), 6) == ""
+    assert windows.look("u", 20, counted(302, 0), 8) == "", "two requests tell nothing"
+    assert "sent it 0 of 100 requests" in windows.look("u", 20, counted(400, 0), 10)
+    assert windows.look("u", 20, counted(480, 20), 12), "on probation"
+    assert windows.look("u", 20, counted(640, 60), 16) == ""
+    windows.forget("u")
+    assert windows.look("u", 50, counted(700, 60), 18) == ""
