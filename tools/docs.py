@@ -51,6 +51,7 @@ class Known:
 
         targets = set(re.findall(r"(?m)^([a-z][a-z-]*):", (ROOT / "Makefile").read_text()))
         commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+        commands |= {group.name for group in app.registered_groups if group.name}
         code = [path for path in tracked if path.suffix in {".py", ".sh", ".yaml", ".tpl"} and path.name != "docs.py"]
         settings = {name for path in code for name in _SETTING.findall(path.read_text(errors="replace"))}
         prefixed = {f"GITOPS_{name}" for path in code for name in re.findall(r'"([A-Z][A-Z0-9_]+)"', path.read_text())}
