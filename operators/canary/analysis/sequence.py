@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, logsumexp, xlog1py, xlogy
+from scipy.special import betaln, xlog1py, xlogy
 
 Array = NDArray[np.float64]
 
@@ -61,7 +61,9 @@ def relative_gain(canary: tuple[Array, Array], stable: tuple[Array, Array]) -> A
 
 def mixture(likelihood: Array) -> Array:
     """Return the log-likelihood averaged over all ratios, shape (...)."""
-    return np.asarray(logsumexp(likelihood + _LOG_PRIOR, axis=-1))
+    weighted = likelihood + _LOG_PRIOR
+    largest = weighted.max(axis=-1)
+    return np.asarray(largest + np.log(np.exp(weighted - largest[..., None]).sum(axis=-1)))
 
 
 def most_likely(likelihood: Array) -> Array:

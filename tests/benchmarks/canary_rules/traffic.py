@@ -68,8 +68,9 @@ class Traffic:
     def tick(self, weight: Array) -> Tick:
         """Draw the next 2 s; `weight` is the canary's share of the requests for each release, 0..1."""
         load = self._case.rps * TICK_S
-        noise = self._random.standard_normal(self._mood.shape)
-        self._mood = MEMORY * self._mood + np.sqrt(1 - MEMORY**2) * noise
+        if self._case.clustering == "autocorrelated":
+            noise = self._random.standard_normal(self._mood.shape)
+            self._mood = MEMORY * self._mood + np.sqrt(1 - MEMORY**2) * noise
         rate = self._case.canary if self._time >= self._case.onset_s else self._case.stable
         self._time += TICK_S
         canary_events, canary_total = self._arm(load * weight, rate, self._mood[0])
@@ -77,11 +78,10 @@ class Traffic:
         return Tick(canary_events, canary_total, stable_events, stable_total)
 
     def _arm(self, expected: Array, rate: float, mood: Array) -> tuple[Array, Array]:
-        requests = self._random.poisson(expected).astype(np.float64)
-        if self._case.clustering == "bursts":
-            events = BURST * self._random.poisson(expected * rate / BURST).astype(np.float64)
-            return events, np.maximum(requests, events)
-        rates = np.full_like(mood, rate)
+        """Draw bad requests and good ones apart: of Poisson arrivals, both are Poisson and independent."""
+        rates: Array | float = rate
         if self._case.clustering == "autocorrelated":
             rates = np.minimum(rate * np.exp(SIGMA * mood - SIGMA**2 / 2), 1.0)
-        return self._random.binomial(requests.astype(np.int64), rates).astype(np.float64), requests
+        size = BURST if self._case.clustering == "bursts" else 1
+        events = size * self._random.poisson(expected * rates / size).astype(np.float64)
+        return events, events + self._random.poisson(expected * (1 - rates))
