@@ -93,7 +93,7 @@ SPLITS = st.lists(st.tuples(st.integers(0, 4), SHARE), min_size=1, max_size=3)
 @settings(max_examples=60)
 @given(SPLITS, st.sampled_from([1.0, 1.5, 2.0, 5.0]))
 def test_the_e_value_of_the_ratio_is_one_on_average(looks: list[tuple[int, float]], ratio: float) -> None:
-    """Weigh all ways in which errors can fall on the arms by how likely they are: the mean is 1, or alpha means nothing.
+    """Weigh all ways in which errors can fall on the arms by how likely they are: the mean is 1, or alpha says nothing.
 
     The share of each look may be anything: a step, or an autoscaler, changes it on the way.
     """

@@ -5,7 +5,7 @@ status as it is, and what was read back goes on where it stopped: an operator th
 
 Rules of `absorb`, each because something would invent errors otherwise:
 - counters are compared within one replica and slot; the first sight of one is where counting starts, never a count;
-- less than half of before is a restart, and all of it is new; a little less is a source that lags, and counts as missing;
+- less than half of before is a restart, and all of it is new; a little less is a source that lags, so it is missing;
 - a replica is counted when all slots it used to report are there, or its shares would be wrong; what is missed for a
   minute is forgotten;
 - a gauge's levels stay as they are once the step is over: it is compared once, however long the step is held after;

@@ -93,10 +93,8 @@ def _has_restarted(before: Snapshot, now: Counts) -> bool:
 
 def _since(before: Snapshot, now: Counts) -> Counts:
     """Return what was added."""
-    if _has_restarted(before, now):
-        more = now
-    else:
-        more = Counts(now.events - before.events, now.total - before.total)
+    fresh = _has_restarted(before, now)
+    more = now if fresh else Counts(now.events - before.events, now.total - before.total)
     return Counts(more.events, max(more.total, more.events))
 
 

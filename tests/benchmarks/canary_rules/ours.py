@@ -33,6 +33,8 @@ class Step:
 
 STEPS = (Step(0.1), Step(0.25), Step(0.5), Step(1.0))
 LIMITS = Limits(ratio=2.0, floor=0.001, slo=0.01)
+BARE = Limits(ratio=2.0, floor=0.001, slo=None)
+"""What a spec asks for that says nothing of limits."""
 METRICS = 2
 """Alpha is 1 % a release, shared with the latency metric that is not simulated here."""
 ALPHA = 0.01 / METRICS
@@ -42,10 +44,9 @@ BETA = 0.05
 class Ours(Releases):
     """Anytime-valid verdicts; a step ends when the metric is Safe, its hold is over and its requests were seen."""
 
-    name = "AutoMatrix"
-
     def __init__(self, releases: int, steps: tuple[Step, ...] = STEPS, limits: Limits = LIMITS) -> None:
         super().__init__(releases, steps[0].weight)
+        self.name = "AutoMatrix" if limits.slo else "AutoMatrix without an objective"
         self._steps, self._limits = steps, limits
         self._step = np.zeros(releases, dtype=np.int64)
         self._since = np.zeros(releases)
@@ -100,10 +101,15 @@ class Ours(Releases):
     def weigh(self, rows: NDArray[np.int64]) -> Weighed:
         """Weigh some releases, as the operator weighs one."""
         clustering = dispersion.estimate(self.stable[rows], self.canary[rows])
-        sums = (self.events, self.total, self.likelihood)
-        return weigh(
-            Counted(*(one[rows] for one in sums), clustering, self.incidents[rows], self.alone[rows]), self._limits
+        counted = Counted(
+            self.events[rows],
+            self.total[rows],
+            self.likelihood[rows],
+            clustering,
+            self.incidents[rows],
+            self.alone[rows],
         )
+        return weigh(counted, self._limits)
 
     def _may_harm(self) -> Mask:
         """Leave out those whose counts do not even lie beyond a limit: most, and weighing is what costs time."""

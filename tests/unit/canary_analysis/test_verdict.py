@@ -19,9 +19,9 @@ def release(looks: int, canary: tuple[float, float], stable: tuple[float, float]
     for number in range(looks + 1):
         readings = tuple(
             Reading("g", slot, Counts(float(int(events * number)), float(int(total * number))))
-            for slot, (events, total) in (("a", stable), ("b", canary))
+            for slot, (events, total) in zip(SLOTS, (stable, canary), strict=True)
         )
-        evidence = absorb(evidence, Sample("errors", at(number * every), readings), "b")  # type: ignore[arg-type]
+        evidence = absorb(evidence, Sample("errors", at(number * every), readings), "b")
     return evidence
 
 
@@ -132,7 +132,10 @@ def test_gauges(
     assert judge(memory, evidence, START, step_ends=True).verdict == verdict, reason
 
 
-def gauge(levels: tuple[tuple[str, Slot, float], ...], second: float) -> Sample:
+Slots = tuple[tuple[str, Slot, float], ...]
+
+
+def gauge(levels: Slots, second: float) -> Sample:
     return Sample("memory", at(second), tuple(Reading(pod, slot, Counts(level, 1)) for pod, slot, level in levels))
 
 
