@@ -109,6 +109,13 @@ def test_the_e_value_of_the_ratio_is_one_on_average(looks: list[tuple[int, float
     assert abs(mean - 1) < 1e-3
 
 
+@given(st.integers(0, 200_000), st.integers(0, 20_000), st.floats(0.01, 0.99), st.floats(1.0, 5.0))
+def test_a_ratio_between_those_followed_is_read_closely(mine: int, theirs: int, share: float, ratio: float) -> None:
+    arms = (np.array(float(mine)), np.array(share)), (np.array(float(theirs)), np.array(1 - share))
+    exact = mine * np.log(ratio) - (mine + theirs) * np.log1p(share * (ratio - 1))
+    assert abs(float(at_ratio(relative_gain(*arms), float(np.log(ratio)))) - exact) < 0.2
+
+
 @given(st.integers(1, 400), st.floats(1e-4, 0.5))
 def test_the_e_value_of_the_rate_is_one_on_average(total: int, rate: float) -> None:
     events = np.arange(total + 1.0)

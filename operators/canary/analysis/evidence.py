@@ -19,9 +19,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from math import exp
+from typing import Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from operators.canary.terms import Counts, Reading, Sample, Slot, other
@@ -113,6 +114,15 @@ class MetricEvidence(_Model):
     """A gauge's averages."""
     steps: int = 0
     """Steps that were begun, for a gauge: each compares it once more."""
+
+    @model_validator(mode="after")
+    def _is_of_this_version(self) -> Self:
+        """Refuse sums on another grid than this version's; what cannot be gone on with must be begun anew."""
+        stable, canary = len(self.stable_clustering), len(self.canary_clustering)
+        fits = stable in (0, dispersion.STABLE_SCALES) and canary in (0, dispersion.CANARY_SCALES)
+        if len(self.likelihood) != len(LOG_RATIOS) or not fits:
+            raise ValueError(f"metric {self.name}: this evidence was written by another version")
+        return self
 
     @property
     def dispersion(self) -> float:

@@ -17,7 +17,7 @@ from tests.benchmarks.figures import Figure, Section
 RELEASES = 1000
 OURS = grid.RULES["ours"](1).name
 HOW = (
-    "{releases} simulated releases a figure ({closely} for our false rollbacks), followed for 30 minutes; those neither "
+    "{releases} simulated releases a figure ({closely} for our false rollbacks), over 30 minutes; those neither "
     "promoted nor rolled back by then are held at their step. Ours: a look every 2 s, steps of 10, 25, 50 and 100 %, "
     "alpha 1 % a release over two metrics of which one is simulated, at most twice stable's rate, objective 99 % or "
     "none, nothing known of stable before. The other rules as documented, objective 99 %. Our false rollbacks are the "

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from operators.canary.analysis.evidence import Evidence, absorb, next_release, next_step
 from operators.canary.terms import Counts, Reading, Sample, Slot
@@ -154,6 +155,15 @@ def test_gauges_are_averaged_by_replica_and_start_anew_with_a_step() -> None:
         evidence = absorb(evidence, Sample("memory", START + timedelta(seconds=second), readings), CANARY, "gauge")
     assert [(one.replica, one.mean) for one in evidence.of("memory").levels] == [("q", 50), ("p", 150)]
     assert next_step(evidence).of("memory").levels == []
+
+
+def test_evidence_of_another_version_is_refused() -> None:
+    """Sums on another grid of ratios would be added to the wrong ones, or stop every later look."""
+    evidence = look(Evidence(), 0, {("g", "a"): (0, 0), ("g", "b"): (0, 0)})
+    written = evidence.model_dump(mode="json", by_alias=True)
+    written["metrics"][0]["likelihood"].append(0.0)
+    with pytest.raises(ValidationError, match="another version"):
+        Evidence.model_validate(written)
 
 
 def test_evidence_fits_into_a_status() -> None:
