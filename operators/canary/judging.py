@@ -30,7 +30,8 @@ def judge(case: Case) -> Judgement:
     evidence = read(case.evidence)
     for sample in case.samples:
         if sample.metric in kinds:
-            evidence = absorb(evidence, sample, case.canary, kinds[sample.metric])
+            kind = kinds[sample.metric]
+            evidence = absorb(evidence, sample, case.canary, kind, step_ends=case.step_ends)
     findings = [judge_metric(rule, evidence, case.now, step_ends=case.step_ends) for rule in rules]
     verdict = _verdict(findings, rules)
     return Judgement(

@@ -1,4 +1,4 @@
-"""Take the figures and write docs/benchmarks.md: `python -m tests.benchmarks [canary] [engine] [up]`, or all."""
+"""Take the figures and write docs/benchmarks.md: `python -m tests.benchmarks [rules] [engine] [up]`, or all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.benchmarks.figures import Section
 from tests.benchmarks.stage import stage
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-WORDS = ("canary", "engine", "up")
+WORDS = ("rules", "engine", "up")
 
 
 async def engine(folder: Path, progress: Progress) -> list[Section]:
@@ -38,7 +38,7 @@ def main(words: list[str]) -> int:
         return 2
     wanted, progress, load = words or list(WORDS), Progress(), figures.load()
     sections = list[Section]()
-    if "canary" in wanted:
+    if "rules" in wanted:
         with progress.step("canary rules: the grid of simulated releases"):
             sections.append(canary_figures.take())
     with tempfile.TemporaryDirectory(prefix="amx-bench-") as name:

@@ -1,12 +1,18 @@
 """Laws of the canary's evidence that hold for readings nobody wrote down."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
+from math import comb
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import gammaln
 
+from operators.canary.analysis.decision import Counted, Limits, weigh
 from operators.canary.analysis.evidence import Evidence, absorb
 from operators.canary.analysis.rules import MetricRule
+from operators.canary.analysis.sequence import LOG_RATIOS, absolute_evidence, at_ratio, mixture, relative_gain
 from operators.canary.analysis.verdict import judge
 from operators.canary.terms import Counts, Reading, Sample
 
@@ -78,6 +84,67 @@ def test_an_outage_neither_passes_nor_fails(
     assert evidence.of("m").model_copy(update={"outage": before.outage}) == before.model_copy(update={"name": "m"})
     for rule in RULES:
         assert judge(rule, evidence, last).verdict == "Inconclusive"
+
+
+SHARE = st.floats(0.01, 0.99)
+SPLITS = st.lists(st.tuples(st.integers(0, 4), SHARE), min_size=1, max_size=3)
+
+
+@settings(max_examples=60)
+@given(SPLITS, st.sampled_from([1.0, 1.5, 2.0, 5.0]))
+def test_the_e_value_of_the_ratio_is_one_on_average(looks: list[tuple[int, float]], ratio: float) -> None:
+    """Weigh all ways in which errors can fall on the arms by how likely they are: the mean is 1, or alpha says nothing.
+
+    The share of each look may be anything: a step, or an autoscaler, changes it on the way.
+    """
+    mean = 0.0
+    for mine in product(*(range(events + 1) for events, _ in looks)):
+        likelihood, chance = np.zeros(len(LOG_RATIOS)), 1.0
+        for (events, share), each in zip(looks, mine, strict=True):
+            arms = (np.array(float(each)), np.array(share)), (np.array(float(events - each)), np.array(1 - share))
+            likelihood = likelihood + relative_gain(*arms)
+            falls = share * ratio / (share * ratio + 1 - share)
+            chance *= comb(events, each) * falls**each * (1 - falls) ** (events - each)
+        mean += chance * float(np.exp(mixture(likelihood) - at_ratio(likelihood, float(np.log(ratio)))))
+    assert abs(mean - 1) < 1e-3
+
+
+@given(st.integers(0, 200_000), st.integers(0, 20_000), st.floats(0.01, 0.99), st.floats(1.0, 5.0))
+def test_a_ratio_between_those_followed_is_read_closely(mine: int, theirs: int, share: float, ratio: float) -> None:
+    arms = (np.array(float(mine)), np.array(share)), (np.array(float(theirs)), np.array(1 - share))
+    exact = mine * np.log(ratio) - (mine + theirs) * np.log1p(share * (ratio - 1))
+    assert abs(float(at_ratio(relative_gain(*arms), float(np.log(ratio)))) - exact) < 0.2
+
+
+@given(st.integers(1, 400), st.floats(1e-4, 0.5))
+def test_the_e_value_of_the_rate_is_one_on_average(total: int, rate: float) -> None:
+    events = np.arange(total + 1.0)
+    ways = gammaln(total + 1) - gammaln(events + 1) - gammaln(total - events + 1)
+    chance = ways + events * np.log(rate) + (total - events) * np.log1p(-rate)
+    mean = float(np.exp(chance + absolute_evidence(events, np.full_like(events, total), rate)).sum())
+    assert abs(mean - 1) < 1e-6
+
+
+COUNTED = st.tuples(st.integers(0, 200), st.integers(0, 2_000), st.integers(0, 500), st.integers(0, 20_000))
+
+
+@given(COUNTED, st.floats(1.0, 30.0), st.sampled_from([None, 0.01, 0.2]), st.sampled_from([0, 1, 2, 3, 9]))
+def test_whatever_was_measured_of_the_clustering_only_lowers_evidence(
+    numbers: tuple[int, int, int, int], clustering: float, slo: float | None, incidents: int
+) -> None:
+    """So that no look at the data through the dispersion, however chosen, can raise the risk above alpha."""
+    mine, theirs = (min(numbers[:2]), numbers[1]), (min(numbers[2:]), numbers[3])
+    arms = [(np.array(float(events)), np.array(float(total))) for events, total in (mine, theirs)]
+    weighed = [
+        weigh(
+            Counted(*arms[0], relative_gain(*arms), np.array(each), np.array(float(many)), np.array(0.0)),
+            Limits(2.0, 0.001, slo),
+        )
+        for each, many in ((1.0, 9), (clustering, 9), (clustering, incidents))
+    ]
+    independent, clustered, few = (max(float(one.harm), 0.0) for one in weighed)
+    assert few <= clustered + 1e-9
+    assert clustered <= independent + 1e-9
 
 
 @settings(max_examples=30)

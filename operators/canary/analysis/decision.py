@@ -4,10 +4,12 @@ In:  sums of counts as numpy arrays of any shape, limits, risks. Out: logarithms
 on one canary and the simulation of thousands both come through here, so that what is measured is what decides.
 
 Harm is an average of two e-values, of the relative and of the absolute test, which is an e-value again: 1/alpha is
-reached by mistake with a probability of at most alpha, however often one looks. Three rules make it slower, never
-faster: a rate below the floor is no harm whatever the ratio; one look with errors is one incident and no evidence; and
-where stable serves beside the canary, breaking the objective is harm only if stable is shown to do better, because
-going back to a stable that is as bad helps nobody (a database that is down breaks both).
+reached by mistake with a probability of at most alpha, however often one looks. Whatever else is done here only lowers
+it. Dividing log-likelihoods by a dispersion of at least 1 does, even one that was measured in the same data, because
+the mean of powers e**(1/d) is at most the power of the mean. So do three rules: a rate below the floor is no harm
+whatever the ratio; until there were three incidents apart from each other, the evidence must hold even if errors came
+three at a time; and where stable serves beside the canary, breaking the objective is harm only if stable is shown to do
+better, because going back to a stable that is as bad helps nobody (a database that is down breaks both).
 """
 
 from __future__ import annotations
@@ -23,8 +25,11 @@ _RELATIVE_SHARE = 0.25
 """The relative test's part of alpha where both are asked for; rest: the absolute test, which needs no second arm."""
 _LOG_WORSE = float(np.log(10.0))
 """Evidence that stable does better, before a broken objective is held against the canary alone."""
-BAD_LOOKS = 2
-"""Looks with errors before there is evidence: a burst falls into one."""
+LEAST_INCIDENTS = 2
+"""Before so many there is no evidence: a single misfortune may be of any size."""
+ENOUGH_INCIDENTS = 3
+"""So many incidents show by themselves how errors cluster; before, they are taken to come in bursts."""
+SUPPOSED_BURST = 3.0
 ALONE = 20.0
 """Requests of the canary without a single one of stable: then stable does not serve beside it."""
 
@@ -50,8 +55,8 @@ class Counted:
     likelihood: Array
     """Of each ratio, shape (..., ratios)."""
     dispersion: Array
-    bad_looks: Array
-    """Looks in which the canary had events."""
+    incidents: Array
+    """Looks in which the canary had events, those left out that follow another too closely."""
     alone: Array
     """The canary's requests since stable had one."""
 
@@ -80,23 +85,43 @@ def weigh(counted: Counted, limits: Limits) -> Weighed:
     """Weigh the counts against their limits; what is not asked for never harms and is always safe."""
     nothing, always = np.zeros_like(counted.total), np.full_like(counted.total, np.inf)
     relative_harm, relative_safe, slo_harm, slo_safe = nothing, always, nothing, always
+    likelihood = counted.likelihood / counted.dispersion[..., None]
+    ratios = Ratios(likelihood, mixture(likelihood), most_likely(likelihood))
     if limits.ratio is not None:
-        relative_harm, relative_safe = _relative(counted, limits.ratio, limits.floor)
+        relative_harm, relative_safe = _relative(counted, ratios, limits.ratio, limits.floor)
     if limits.slo is not None:
         slo_harm, slo_safe = _absolute(counted, limits.slo)
-        slo_harm = np.where(_excused(counted), 0.0, slo_harm)
+        slo_harm = np.where(_excused(counted, ratios), 0.0, slo_harm)
     share = 1.0 if limits.slo is None else 0.0 if limits.ratio is None else _RELATIVE_SHARE
     with np.errstate(divide="ignore"):
         harm = np.logaddexp(relative_harm + np.log(share), slo_harm + np.log(1 - share))
-    return Weighed(np.where(counted.bad_looks < BAD_LOOKS, 0.0, harm), relative_harm, slo_harm, relative_safe, slo_safe)
+    return Weighed(_cautious(harm, counted.incidents), relative_harm, slo_harm, relative_safe, slo_safe)
 
 
-def _relative(counted: Counted, ratio: float, floor: float) -> tuple[Array, Array]:
+@dataclass(frozen=True)
+class Ratios:
+    """What the counts say of the ratio of the rates, clustering taken into account."""
+
+    likelihood: Array
+    level: Array
+    """The likelihood averaged over all ratios."""
+    likely: Array
+    """The logarithm of the most likely ratio."""
+
+    def sides(self, log_ratio: float) -> tuple[Array, Array]:
+        """Weigh against one ratio: harm and safety."""
+        return _sides(self.level - at_ratio(self.likelihood, log_ratio), self.likely > log_ratio)
+
+
+def _cautious(harm: Array, incidents: Array) -> Array:
+    """Lower the evidence of few incidents."""
+    few = np.where(incidents < LEAST_INCIDENTS, 0.0, harm / SUPPOSED_BURST)
+    return np.where(incidents < ENOUGH_INCIDENTS, few, harm)
+
+
+def _relative(counted: Counted, ratios: Ratios, ratio: float, floor: float) -> tuple[Array, Array]:
     """Weigh ratio and floor: harm needs both beyond, so the weaker counts; safe needs one within, so the stronger."""
-    likelihood = counted.likelihood / counted.dispersion[..., None]
-    log_ratio = float(np.log(ratio))
-    against = mixture(likelihood) - at_ratio(likelihood, log_ratio)
-    harm, safe = _sides(against, most_likely(likelihood) > log_ratio)
+    harm, safe = ratios.sides(float(np.log(ratio)))
     if floor <= 0:
         return harm, safe
     beyond, within = _absolute(counted, floor)
@@ -108,10 +133,9 @@ def _absolute(counted: Counted, rate: float) -> tuple[Array, Array]:
     return _sides(absolute_evidence(events, total, rate), events > rate * total)
 
 
-def _excused(counted: Counted) -> NDArray[np.bool_]:
+def _excused(counted: Counted, ratios: Ratios) -> NDArray[np.bool_]:
     """Whether stable serves beside the canary and is not shown to do better."""
-    likelihood = counted.likelihood / counted.dispersion[..., None]
-    worse, _ = _sides(mixture(likelihood) - at_ratio(likelihood, 0.0), most_likely(likelihood) > 0)
+    worse, _ = ratios.sides(0.0)
     return np.asarray((counted.alone < ALONE) & (worse < _LOG_WORSE))
 
 

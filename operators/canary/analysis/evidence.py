@@ -5,9 +5,10 @@ status as it is, and what was read back goes on where it stopped: an operator th
 
 Rules of `absorb`, each because something would invent errors otherwise:
 - counters are compared within one replica and slot; the first sight of one is where counting starts, never a count;
-- less than half of before is a restart, and all of it is new; a little less is a source that lags, and is passed over;
+- less than half of before is a restart, and all of it is new; a little less is a source that lags, so it is missing;
 - a replica is counted when all slots it used to report are there, or its shares would be wrong; what is missed for a
   minute is forgotten;
+- a gauge's levels stay as they are once the step is over: it is compared once, however long the step is held after;
 - a sample no younger than the last, or one that could not be taken, adds nothing; an outage is kept as such.
 
 Looks from before the exposure are welcome: they measure how stable's errors cluster and are counted nowhere else.
@@ -18,9 +19,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from math import exp
+from typing import Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from operators.canary.terms import Counts, Reading, Sample, Slot, other
@@ -31,6 +33,8 @@ from .sequence import LOG_RATIOS, Array, relative_gain
 from .snapshots import Snapshot, increments, readable
 
 RATE_MEMORY_S = 60.0
+INCIDENT_S = 5.0
+"""Errors that follow so closely belong to the same misfortune: one client's retries, one connection that breaks."""
 _DIGITS = 6
 
 
@@ -90,8 +94,10 @@ class MetricEvidence(_Model):
     """The canary's counts."""
     stable: Tally = Tally()
     """Stable's counts since the canary was exposed."""
-    bad_looks: int = 0
-    """Looks at which the canary had events."""
+    incidents: int = 0
+    """Looks at which the canary had events, those left out that follow another too closely."""
+    incident_at: datetime | None = None
+    """The last of them."""
     alone: float = 0.0
     """The canary's requests since stable last had one."""
     rate: float = 0.0
@@ -106,6 +112,17 @@ class MetricEvidence(_Model):
     """The counters as last read."""
     levels: list[Level] = Field(default_factory=list)
     """A gauge's averages."""
+    steps: int = 0
+    """Steps that were begun, for a gauge: each compares it once more."""
+
+    @model_validator(mode="after")
+    def _is_of_this_version(self) -> Self:
+        """Refuse sums on another grid than this version's; what cannot be gone on with must be begun anew."""
+        stable, canary = len(self.stable_clustering), len(self.canary_clustering)
+        fits = stable in (0, dispersion.STABLE_SCALES) and canary in (0, dispersion.CANARY_SCALES)
+        if len(self.likelihood) != len(LOG_RATIOS) or not fits:
+            raise ValueError(f"metric {self.name}: this evidence was written by another version")
+        return self
 
     @property
     def dispersion(self) -> float:
@@ -132,8 +149,10 @@ class Evidence(_Model):
         return Evidence(metrics=[*self.metrics, changed])
 
 
-def absorb(evidence: Evidence, sample: Sample, canary: Slot, kind: Kind = "count") -> Evidence:
-    """Add one look at one metric."""
+def absorb(
+    evidence: Evidence, sample: Sample, canary: Slot, kind: Kind = "count", *, step_ends: bool = False
+) -> Evidence:
+    """Add one look at one metric. With `step_ends` a gauge keeps the levels that are compared then."""
     before = evidence.of(sample.metric)
     if before.canary_slot not in (None, canary):
         raise ValueError(f"evidence of slot {before.canary_slot} cannot take looks at {canary}: start a new release")
@@ -143,13 +162,17 @@ def absorb(evidence: Evidence, sample: Sample, canary: Slot, kind: Kind = "count
     reason = sample.outage or _missing(readings, before, canary)
     if reason:
         return evidence.replacing(before.model_copy(update={"outage": reason}))
-    add = _absorb_levels if kind == "gauge" else _absorb_counts
-    return evidence.replacing(add(before.model_copy(update={"canary_slot": canary}), readings, sample.at, canary))
+    known = before.model_copy(update={"canary_slot": canary})
+    if kind == "count":
+        return evidence.replacing(_absorb_counts(known, readings, sample.at, canary))
+    if step_ends and any(one.slot == canary for one in known.levels):
+        return evidence.replacing(known.model_copy(update={"updated": sample.at, "outage": ""}))
+    return evidence.replacing(_absorb_levels(known, readings, sample.at, canary))
 
 
 def next_step(evidence: Evidence) -> Evidence:
     """Start the gauges anew: each step compares its own levels. Counts go on."""
-    return Evidence(metrics=[one.model_copy(update={"levels": []}) for one in evidence.metrics])
+    return Evidence(metrics=[one.model_copy(update={"levels": [], "steps": one.steps + 1}) for one in evidence.metrics])
 
 
 def next_release(evidence: Evidence) -> Evidence:
@@ -192,11 +215,14 @@ def _absorb_counts(before: MetricEvidence, readings: list[Reading], at: datetime
 
 def _exposed_look(before: MetricEvidence, mine: Counts, theirs: Counts, at: datetime) -> dict[str, object]:
     gain = relative_gain(_arrays(mine), _arrays(theirs))
+    last = before.incident_at
+    fresh = mine.events > 0 and (last is None or (at - last).total_seconds() >= INCIDENT_S)
     return {
         "exposed": before.exposed or at,
         "canary": before.canary.plus(mine),
         "stable": before.stable.plus(theirs),
-        "bad_looks": before.bad_looks + (mine.events > 0),
+        "incidents": before.incidents + fresh,
+        "incident_at": at if fresh else last,
         "alone": 0.0 if theirs.total > 0 else round(before.alone + mine.total, _DIGITS),
         "rate": _rate(before, mine.total, at),
         "likelihood": (np.asarray(before.likelihood) + gain).round(_DIGITS).tolist(),

@@ -34,7 +34,7 @@ def needed_requests(counted: Counted, stable: Tally, limits: Limits, rule: Metri
         total=counted.total + _AHEAD,
         likelihood=counted.likelihood + (gain if counted.alone == 0 else 0.0),
         dispersion=counted.dispersion * one,
-        bad_looks=counted.bad_looks + _AHEAD * mine,
+        incidents=counted.incidents + _AHEAD * mine,
         alone=counted.alone * one,
     )
     weighed = weigh(then, limits)

@@ -4,8 +4,9 @@ In:  each replica's average over the step. Out: the averages of both slots and t
 
 Samples of one replica follow each other too closely to be tested one by one (an autocorrelated series fails a rank test
 in one of six comparisons of a version with itself), so a replica is one observation, and the test is Student's with
-pooled variance. Trade-off: a slot of one replica beside a stable of one tells nothing of the variance; then there is no
-Harm, and Safe only where the level itself is within the limits.
+pooled variance. Trade-off: a slot of one replica beside a stable of one tells nothing of the variance, and neither do
+replicas that are exactly alike (a count of restarts); then there is no Harm, and Safe only where the level itself is
+within the limits.
 """
 
 from __future__ import annotations
@@ -49,7 +50,6 @@ def against(canary: Array, limit: float, *, down: bool) -> Compared:
 
 def _compared(mean: float, limit: float, error: float, sides: int, *, down: bool) -> Compared:
     excess = limit - mean if down else mean - limit
-    if sides <= 0 or excess <= 0:
+    if sides <= 0 or excess <= 0 or error <= 0:
         return Compared(mean, limit, excess > 0, 1.0)
-    probability = float(stdtr(sides, -excess / error)) if error > 0 else 0.0
-    return Compared(mean, limit, beyond=True, probability=probability)
+    return Compared(mean, limit, beyond=True, probability=float(stdtr(sides, -excess / error)))

@@ -55,3 +55,12 @@ class MetricRule:
 def share(alpha: float, metrics: int) -> float:
     """Return the risk that each of `metrics` metrics may take, so that all together take `alpha`."""
     return alpha / max(metrics, 1)
+
+
+def spent(alpha: float, steps: int) -> float:
+    """Return the risk that a gauge's comparison may take in its `steps`-th step: a half, a sixth, a twelfth...
+
+    All of them together take `alpha`, however many steps there are and however often one is begun again.
+    """
+    step = max(steps, 1)
+    return alpha / (step * (step + 1))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, logsumexp, xlog1py, xlogy
+from scipy.special import betaln, xlog1py, xlogy
 
 Array = NDArray[np.float64]
 
@@ -61,7 +61,9 @@ def relative_gain(canary: tuple[Array, Array], stable: tuple[Array, Array]) -> A
 
 def mixture(likelihood: Array) -> Array:
     """Return the log-likelihood averaged over all ratios, shape (...)."""
-    return np.asarray(logsumexp(likelihood + _LOG_PRIOR, axis=-1))
+    weighted = likelihood + _LOG_PRIOR
+    largest = weighted.max(axis=-1)
+    return np.asarray(largest + np.log(np.exp(weighted - largest[..., None]).sum(axis=-1)))
 
 
 def most_likely(likelihood: Array) -> Array:
@@ -71,15 +73,16 @@ def most_likely(likelihood: Array) -> Array:
 
 
 def at_ratio(likelihood: Array, log_ratio: float) -> Array:
-    """Read the log-likelihood between the grid's points: it is smooth, so a parabola through three of them is close."""
-    index = int(np.clip(np.searchsorted(LOG_RATIOS, log_ratio) - 1, 0, len(LOG_RATIOS) - 3))
-    x0, x1, x2 = LOG_RATIOS[index : index + 3]
-    y = likelihood[..., index : index + 3]
-    return np.asarray(
-        y[..., 0] * (log_ratio - x1) * (log_ratio - x2) / ((x0 - x1) * (x0 - x2))
-        + y[..., 1] * (log_ratio - x0) * (log_ratio - x2) / ((x1 - x0) * (x1 - x2))
-        + y[..., 2] * (log_ratio - x0) * (log_ratio - x1) / ((x2 - x0) * (x2 - x1))
-    )
+    """Read the log-likelihood between the grid's points, by the cubic through four of them.
+
+    A parabola is not close enough: with the errors of a large service it would be wrong by more than alpha's logarithm.
+    """
+    first = int(np.clip(np.searchsorted(LOG_RATIOS, log_ratio) - 2, 0, len(LOG_RATIOS) - 4))
+    points = LOG_RATIOS[first : first + 4]
+    weights = [
+        np.prod([(log_ratio - other) / (point - other) for other in points if other != point]) for point in points
+    ]
+    return np.asarray(likelihood[..., first : first + 4] @ np.array(weights))
 
 
 def absolute_evidence(events: Array, total: Array, rate: Array | float) -> Array:

@@ -52,8 +52,9 @@ def increments(
     snapshots: Sequence[Snapshot], readings: Sequence[Reading], at: datetime
 ) -> tuple[dict[Slot, Counts], list[Snapshot]]:
     """Return what was added to each slot since the snapshots, and the new snapshots in a settled order."""
-    read = {(one.replica, one.slot): one for one in readings}
     known = {(one.replica, one.slot): one for one in snapshots}
+    # Of a counter that lags nothing is known, as of one that is missing; one that lags for long is another one.
+    read = {(one.replica, one.slot): one for one in readings if not _lags(known.get((one.replica, one.slot)), one)}
     absent = {key: _missing(one, at) for key, one in known.items() if key not in read}
     known |= {key: one for key, one in absent.items() if one is not None}
     for key in [key for key, one in absent.items() if one is None]:
@@ -63,11 +64,10 @@ def increments(
     for key, reading in read.items():
         before = known.get(key)
         if before is None:
-            known[key] = _snapshot(reading, reading.counts)
+            known[key] = _snapshot(reading)
         elif reading.replica not in halves:
-            more, counted = _since(before, reading.counts)
-            added[reading.slot] = added[reading.slot] + more
-            known[key] = _snapshot(reading, counted)
+            added[reading.slot] = added[reading.slot] + _since(before, reading.counts)
+            known[key] = _snapshot(reading)
         elif before.missing_since is not None:
             known[key] = before.model_copy(update={"missing_since": None})
     return added, [known[key] for key in sorted(known)]
@@ -80,16 +80,24 @@ def _missing(snapshot: Snapshot, at: datetime) -> Snapshot | None:
     return snapshot if (at - snapshot.missing_since).total_seconds() < FORGET_S else None
 
 
-def _since(before: Snapshot, now: Counts) -> tuple[Counts, Counts]:
-    """Return what was added and the counters to remember."""
-    if now.total < before.total * _RESTARTED:
-        more = now
-    elif now.total < before.total or now.events < before.events:
-        return Counts(), Counts(before.events, before.total)
-    else:
-        more = Counts(now.events - before.events, now.total - before.total)
-    return Counts(more.events, max(more.total, more.events)), now
+def _lags(before: Snapshot | None, reading: Reading) -> bool:
+    """Whether a counter went back without a restart: its source is behind, or its two halves are not of one time."""
+    if before is None or _has_restarted(before, reading.counts):
+        return False
+    return reading.counts.total < before.total or reading.counts.events < before.events
 
 
-def _snapshot(reading: Reading, counted: Counts) -> Snapshot:
-    return Snapshot(replica=reading.replica, slot=reading.slot, events=counted.events, total=counted.total)
+def _has_restarted(before: Snapshot, now: Counts) -> bool:
+    return now.total < before.total * _RESTARTED
+
+
+def _since(before: Snapshot, now: Counts) -> Counts:
+    """Return what was added."""
+    fresh = _has_restarted(before, now)
+    more = now if fresh else Counts(now.events - before.events, now.total - before.total)
+    return Counts(more.events, max(more.total, more.events))
+
+
+def _snapshot(reading: Reading) -> Snapshot:
+    counts = reading.counts
+    return Snapshot(replica=reading.replica, slot=reading.slot, events=counts.events, total=counts.total)

@@ -19,7 +19,7 @@ from . import gauges
 from .decision import Counted, Limits, Weighed, weigh
 from .evidence import Evidence, Level, MetricEvidence
 from .forecast import needed_requests
-from .rules import MetricRule
+from .rules import MetricRule, spent
 from .sequence import Array, rate_interval, ratio_interval
 
 Verdict = Literal["Harm", "Safe", "Inconclusive"]
@@ -102,7 +102,7 @@ def _judge_count(rule: MetricRule, known: MetricEvidence) -> Finding:
         total=_array(known.canary.total),
         likelihood=np.asarray(known.likelihood),
         dispersion=_array(known.dispersion),
-        bad_looks=_array(known.bad_looks),
+        incidents=_array(known.incidents),
         alone=_array(known.alone),
     )
     weighed = weigh(counted, limits)
@@ -176,20 +176,21 @@ def _duration(seconds: float) -> str:
 def _judge_gauge(rule: MetricRule, known: MetricEvidence, *, step_ends: bool) -> Finding:
     if not step_ends:
         return Finding(rule.name, "Inconclusive", "is compared when the step ends", e_needed=1 / rule.alpha)
+    alpha = spent(rule.alpha, known.steps)
     compared = _compare(rule, known.levels, known)
     if not compared:
-        return Finding(rule.name, "Inconclusive", "no levels of both slots in this step", e_needed=1 / rule.alpha)
+        return Finding(rule.name, "Inconclusive", "no levels of both slots in this step", e_needed=1 / alpha)
     worst = min(compared, key=lambda one: (one.probability, not one.beyond))
     level = f"level {worst.canary:.4g}, allowed {worst.limit:.4g}"
     probability = min(1.0, worst.probability * len(compared))
     verdict: Verdict = "Inconclusive"
     reason = f"{level}: beyond, but too few replicas or too close to be sure"
-    if probability <= rule.alpha:
+    if probability <= alpha:
         verdict, reason = "Harm", f"{level}: beyond what chance explains"
     elif not any(one.beyond for one in compared):
         verdict, reason = "Safe", f"{level}: within what is allowed"
     e_value = 1 / max(probability, 1e-20)
-    return Finding(rule.name, verdict, reason, estimate=worst.canary, e_value=e_value, e_needed=1 / rule.alpha)
+    return Finding(rule.name, verdict, reason, estimate=worst.canary, e_value=e_value, e_needed=1 / alpha)
 
 
 def _compare(rule: MetricRule, levels: Sequence[Level], known: MetricEvidence) -> list[gauges.Compared]:

@@ -6,15 +6,20 @@ both ways agree is tested.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.canary.analysis import dispersion
-from operators.canary.analysis.decision import Counted, Limits, Weighed, weigh
-from operators.canary.analysis.sequence import LOG_RATIOS, relative_gain
+from operators.canary.analysis.decision import LEAST_INCIDENTS, Counted, Limits, Weighed, weigh
+from operators.canary.analysis.evidence import INCIDENT_S
+from operators.canary.analysis.sequence import LOG_RATIOS, most_likely, relative_gain
 from tests.benchmarks.canary_rules.releases import Releases
 from tests.benchmarks.canary_rules.traffic import TICK_S, Tick
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class Step:
 
 STEPS = (Step(0.1), Step(0.25), Step(0.5), Step(1.0))
 LIMITS = Limits(ratio=2.0, floor=0.001, slo=0.01)
+BARE = Limits(ratio=2.0, floor=0.001, slo=None)
+"""What a spec asks for that says nothing of limits."""
 METRICS = 2
 """Alpha is 1 % a release, shared with the latency metric that is not simulated here."""
 ALPHA = 0.01 / METRICS
@@ -37,30 +44,32 @@ BETA = 0.05
 class Ours(Releases):
     """Anytime-valid verdicts; a step ends when the metric is Safe, its hold is over and its requests were seen."""
 
-    name = "AutoMatrix"
-
     def __init__(self, releases: int, steps: tuple[Step, ...] = STEPS, limits: Limits = LIMITS) -> None:
         super().__init__(releases, steps[0].weight)
+        self.name = "AutoMatrix" if limits.slo else "AutoMatrix without an objective"
         self._steps, self._limits = steps, limits
         self._step = np.zeros(releases, dtype=np.int64)
         self._since = np.zeros(releases)
         self._requests = np.zeros(releases)
         self.events, self.total = np.zeros(releases), np.zeros(releases)
-        self.bad_looks, self.alone = np.zeros(releases), np.zeros(releases)
+        self.incidents, self.alone = np.zeros(releases), np.zeros(releases)
+        self._incident_at = np.full(releases, -np.inf)
         self.likelihood = np.zeros((releases, len(LOG_RATIOS)))
         self.stable = dispersion.nothing(dispersion.STABLE_SCALES, (releases,))
         self.canary = dispersion.nothing(dispersion.CANARY_SCALES, (releases,))
 
     def decide(self, tick: Tick) -> None:
         """Absorb 2 s and act on the verdict."""
-        weighed = self.absorb(tick)
-        self.roll_back(weighed.is_harm(ALPHA))
-        safe = weighed.is_safe(BETA) & self.open
+        self.absorb(tick)
+        self.roll_back(self.at(self._may_harm(), lambda weighed: weighed.is_harm(ALPHA)))
         self._since += TICK_S
         self._requests += tick.canary_total
         holds = np.array([step.hold_s for step in self._steps])[self._step]
         minima = np.array([step.min_requests for step in self._steps])[self._step]
-        ready = safe & (self._since >= holds) & (self._requests >= minima)
+        over = self.open & (self._since >= holds) & (self._requests >= minima)
+        if self._limits.slo is not None:
+            over &= self.events < self._limits.slo * self.total
+        ready = self.at(over, lambda weighed: weighed.is_safe(BETA))
         last = self._step == len(self._steps) - 1
         self.promote(ready & last)
         self._step[ready & ~last] += 1
@@ -68,16 +77,45 @@ class Ours(Releases):
         weights = np.array([step.weight for step in self._steps])[self._step]
         self.weight = np.where(self.open, weights, self.weight)
 
-    def absorb(self, tick: Tick) -> Weighed:
-        """Add 2 s to the sums and weigh them."""
+    def absorb(self, tick: Tick) -> None:
+        """Add 2 s to the sums."""
         self.events += tick.canary_events
         self.total += tick.canary_total
-        self.bad_looks += tick.canary_events > 0
+        fresh = (tick.canary_events > 0) & (self.now - self._incident_at >= INCIDENT_S)
+        self.incidents += fresh
+        self._incident_at[fresh] = self.now
         self.alone = np.where(tick.stable_total > 0, 0.0, self.alone + tick.canary_total)
+        some = np.flatnonzero(tick.canary_events + tick.stable_events)  # a look without errors adds nothing
         mine, theirs = (tick.canary_events, tick.canary_total), (tick.stable_events, tick.stable_total)
-        self.likelihood += relative_gain(mine, theirs)
+        self.likelihood[some] += relative_gain((mine[0][some], mine[1][some]), (theirs[0][some], theirs[1][some]))
         self.stable = dispersion.absorb_look(self.stable, self.ticks, *theirs)
         self.canary = dispersion.absorb_look(self.canary, self.ticks, *mine)
-        self.dispersion = dispersion.estimate(self.stable, self.canary)
-        counted = Counted(self.events, self.total, self.likelihood, self.dispersion, self.bad_looks, self.alone)
+
+    def at(self, rows: Mask, verdict: Callable[[Weighed], Mask]) -> Mask:
+        """Weigh those releases that `rows` names; the others' verdict is no."""
+        said, chosen = np.zeros_like(rows), np.flatnonzero(rows)
+        if chosen.size:
+            said[chosen] = verdict(self.weigh(chosen))
+        return said
+
+    def weigh(self, rows: NDArray[np.int64]) -> Weighed:
+        """Weigh some releases, as the operator weighs one."""
+        clustering = dispersion.estimate(self.stable[rows], self.canary[rows])
+        counted = Counted(
+            self.events[rows],
+            self.total[rows],
+            self.likelihood[rows],
+            clustering,
+            self.incidents[rows],
+            self.alone[rows],
+        )
         return weigh(counted, self._limits)
+
+    def _may_harm(self) -> Mask:
+        """Leave out those whose counts do not even lie beyond a limit: most, and weighing is what costs time."""
+        beyond = np.zeros(len(self.events), dtype=np.bool_)
+        if self._limits.ratio is not None:
+            beyond |= most_likely(self.likelihood) > np.log(self._limits.ratio)
+        if self._limits.slo is not None:
+            beyond |= self.events > self._limits.slo * self.total
+        return np.asarray(self.open & beyond & (self.incidents >= LEAST_INCIDENTS))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaincinv
 
 from tests.benchmarks.canary_rules.traffic import TICK_S, Array, Case, Tick, Traffic
 
@@ -72,8 +73,18 @@ class Outcome:
     """Median seconds from first harm to rollback, over all releases; infinite where fewer than half were found."""
     promoted: float
     """Share."""
+    promoted_s: float
+    """Median seconds to full promotion, over all releases; infinite where fewer than half were promoted."""
+    releases: int
+    """How many were followed."""
     errors: float
     """Requests that met an error within the horizon, mean of a release."""
+
+    @property
+    def rolled_back_at_most(self) -> float:
+        """The upper end of the exact 95 % interval (Clopper and Pearson) of the share that was rolled back."""
+        found = round(self.rolled_back * self.releases)
+        return 1.0 if found == self.releases else float(betaincinv(found + 1, self.releases - found, 0.975))
 
 
 def follow(case: Case, rule: Releases, seed: int) -> Outcome:
@@ -95,5 +106,7 @@ def follow(case: Case, rule: Releases, seed: int) -> Outcome:
         rolled_back=float(found.mean()),
         detected_s=float(np.median(rule.rolled_back_at)) - case.onset_s,
         promoted=float(np.isfinite(rule.promoted_at).mean()),
+        promoted_s=float(np.median(rule.promoted_at)),
+        releases=releases,
         errors=float(errors.mean()),
     )

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from operators.canary.analysis.evidence import Evidence, absorb, next_release, next_step
 from operators.canary.terms import Counts, Reading, Sample, Slot
@@ -51,6 +52,26 @@ def test_a_source_that_lags_a_little_adds_nothing_twice() -> None:
     assert counts(evidence) == (0, 0, 0, 0)
     evidence = look(evidence, 4, {("g", "a"): (11, 1_090), ("g", "b"): (5, 510)})
     assert counts(evidence) == (0, 10, 1, 90)
+
+
+def test_both_slots_wait_for_a_counter_that_lags() -> None:
+    """Counted without the other, a slot would look as if it had had all requests."""
+    evidence = look(Evidence(), 0, {("g", "a"): (10, 1_000), ("g", "b"): (5, 500)})
+    evidence = look(evidence, 2, {("g", "a"): (9, 990), ("g", "b"): (6, 510)})
+    assert counts(evidence) == (0, 0, 0, 0)
+    evidence = look(evidence, 4, {("g", "a"): (11, 1_180), ("g", "b"): (6, 520)})
+    assert counts(evidence) == (1, 20, 1, 180)
+
+
+def test_a_small_counter_that_restarted_is_counted_again_within_a_minute_or_so() -> None:
+    """Few requests before the restart look like a lag at first; the errors of before must not be waited for."""
+    evidence = look(Evidence(), 0, {("g", "a"): (0, 1_000), ("g", "b"): (5, 10)})
+    for second in range(2, 200, 2):
+        evidence = look(evidence, second, {("g", "a"): (0, 90.0 * second), ("g", "b"): (0, 10.0 * second)})
+    events, total, _, others = counts(evidence)
+    assert events == 0
+    assert total >= 1_000
+    assert others == pytest.approx(9 * total)
 
 
 def test_a_replica_waits_for_a_slot_that_is_missing_for_a_moment() -> None:
@@ -134,6 +155,15 @@ def test_gauges_are_averaged_by_replica_and_start_anew_with_a_step() -> None:
         evidence = absorb(evidence, Sample("memory", START + timedelta(seconds=second), readings), CANARY, "gauge")
     assert [(one.replica, one.mean) for one in evidence.of("memory").levels] == [("q", 50), ("p", 150)]
     assert next_step(evidence).of("memory").levels == []
+
+
+def test_evidence_of_another_version_is_refused() -> None:
+    """Sums on another grid of ratios would be added to the wrong ones, or stop every later look."""
+    evidence = look(Evidence(), 0, {("g", "a"): (0, 0), ("g", "b"): (0, 0)})
+    written = evidence.model_dump(mode="json", by_alias=True)
+    written["metrics"][0]["likelihood"].append(0.0)
+    with pytest.raises(ValidationError, match="another version"):
+        Evidence.model_validate(written)
 
 
 def test_evidence_fits_into_a_status() -> None:

@@ -8,7 +8,6 @@ import pytest
 from operators.canary.analysis import dispersion
 from operators.canary.analysis.evidence import Evidence, absorb
 from operators.canary.analysis.rules import MetricRule
-from operators.canary.analysis.sequence import LOG_RATIOS, at_ratio, mixture, relative_gain
 from operators.canary.analysis.verdict import judge
 from operators.canary.terms import Counts, Reading, Sample
 from tests.benchmarks.canary_rules import figures
@@ -23,13 +22,20 @@ HEALTHY = (0.005, 0.005)
 
 @pytest.mark.parametrize("clustering", CLUSTERINGS)
 def test_a_healthy_release_is_hardly_ever_rolled_back(clustering: Clustering) -> None:
-    outcome = follow(Case("healthy", 20, *HEALTHY, clustering), Ours(150), seed=1)
+    """Few requests are the hardest: two bursts of errors are much, and nobody knows yet that errors come in bursts."""
+    outcome = follow(Case("healthy", 5, *HEALTHY, clustering), Ours(400), seed=1)
+    assert outcome.rolled_back <= 0.005
+
+
+@pytest.mark.parametrize("clustering", ["bursts", "autocorrelated"])
+def test_a_healthy_release_with_traffic_is_hardly_ever_rolled_back(clustering: Clustering) -> None:
+    outcome = follow(Case("healthy", 100, *HEALTHY, clustering), Ours(100), seed=1)
     assert outcome.rolled_back <= 0.02
 
 
 def test_five_percent_errors_are_found_in_seconds() -> None:
     outcome = follow(Case("5 %", 100, 0.005, 0.05), Ours(200), seed=2)
-    assert outcome.detected_s <= 22
+    assert outcome.detected_s <= 25
     assert outcome.rolled_back == 1.0
 
 
@@ -68,21 +74,6 @@ def test_the_other_rules_do_what_was_found_of_them() -> None:
     assert follow(healthy, Kayenta(100), seed=8).rolled_back == 0.0
 
 
-def test_an_e_value_averages_one_where_the_hypothesis_is_true() -> None:
-    """What all else rests on, with a share that moves and a load that comes and goes."""
-    random, releases, ratio = np.random.default_rng(9), 4000, 2.0
-    likelihood = np.zeros((releases, len(LOG_RATIOS)))
-    for look in range(60):
-        canary = random.poisson(5 + look / 3, releases).astype(float)
-        stable = random.poisson(40 + 20 * np.sin(look), releases).astype(float)
-        rate = 0.01 * (1 + np.cos(look / 5))
-        events = random.poisson(canary * rate * ratio), random.poisson(stable * rate)
-        likelihood += relative_gain((events[0].astype(float), canary), (events[1].astype(float), stable))
-    log_e = mixture(likelihood) - at_ratio(likelihood, float(np.log(ratio)))
-    assert np.exp(log_e).mean() == pytest.approx(1.0, abs=0.2)
-    assert (log_e > np.log(100)).mean() <= 0.01
-
-
 @pytest.mark.parametrize(("clustering", "low", "high"), [("independent", 1.0, 1.5), ("bursts", 2.4, 3.8)])
 def test_dispersion_is_measured(clustering: Clustering, low: float, high: float) -> None:
     traffic, sums = Traffic(Case("healthy", 100, *HEALTHY, clustering), 50, seed=10), dispersion.nothing(10, (50,))
@@ -95,7 +86,7 @@ def test_dispersion_is_measured(clustering: Clustering, low: float, high: float)
 
 def test_the_simulation_and_the_operator_judge_alike() -> None:
     """One release, look by look: the sums of the simulation and the evidence in a status give the same."""
-    traffic, ours = Traffic(Case("5 %", 50, 0.005, 0.03, "bursts"), 1, seed=11), Ours(1, (Step(0.1),))
+    traffic, ours = Traffic(Case("5 %", 50, 0.005, 0.05, "bursts"), 1, seed=11), Ours(1, (Step(0.1),))
     rule = MetricRule(
         "errors", alpha=ALPHA, beta=BETA, tolerance=(LIMITS.ratio or 1) - 1, floor=LIMITS.floor, slo=LIMITS.slo
     )
@@ -113,7 +104,8 @@ def test_the_simulation_and_the_operator_judge_alike() -> None:
         readings = tuple(Reading("g", slot, counters[slot]) for slot in ("a", "b"))
         evidence = absorb(evidence, Sample("errors", at, readings), "b")
         ours.ticks += 1
-        weighed, finding = ours.absorb(tick), judge(rule, evidence, at)
+        ours.absorb(tick)
+        weighed, finding = ours.weigh(np.array([0])), judge(rule, evidence, at)
         verdicts.add(finding.verdict)
         assert (finding.verdict == "Harm") == bool(weighed.is_harm(ALPHA)[0])
         assert (finding.verdict == "Safe") == bool(weighed.is_safe(BETA)[0] and not weighed.is_harm(ALPHA)[0])
@@ -122,10 +114,18 @@ def test_the_simulation_and_the_operator_judge_alike() -> None:
 
 def test_the_page_shows_ours_beside_the_others() -> None:
     outcomes = [
-        Outcome(Case("5 %", 100, 0.005, 0.05), RULES[name](1).name, 1.0, seconds, 0.0, 900.0)
+        Outcome(Case("5 %", 100, 0.005, 0.05), RULES[name](1).name, 1.0, seconds, 0.0, np.inf, 10, 900.0)
         for name, seconds in (("ours", 18.0), ("flagger-1", 120.0))
     ]
     section = figures.section(outcomes, 10)
     assert (section.figures[0].value, section.figures[0].verdict) == (18.0, "met")
     assert section.figures[0].peer == "Flagger, threshold 1: 120"
-    assert "| AutoMatrix | 100.0% | 18 |" in table(outcomes)
+    assert "| AutoMatrix | 100.00% | 18 |" in table(outcomes)
+
+
+@pytest.mark.parametrize(("found", "releases", "most"), [(0, 3000, 0.00123), (9, 3000, 0.0057), (10, 10, 1.0)])
+def test_a_share_of_none_says_the_less_the_fewer_were_followed(found: int, releases: int, most: float) -> None:
+    case = Case("healthy", 5, *HEALTHY)
+    outcome = Outcome(case, "AutoMatrix", found / releases, np.inf, 0.0, np.inf, releases, 45.0)
+    assert outcome.rolled_back_at_most == pytest.approx(most, rel=0.02)
+    assert figures.section([outcome], releases).figures[0].value == pytest.approx(100 * most, rel=0.02)

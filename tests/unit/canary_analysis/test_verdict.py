@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from operators.canary.analysis.evidence import Evidence, absorb
+from operators.canary.analysis.evidence import Evidence, MetricEvidence, absorb, next_step
 from operators.canary.analysis.rules import MetricRule, share
 from operators.canary.analysis.verdict import Finding, Verdict, combine, judge
-from operators.canary.terms import Counts, Reading, Sample, Slot
+from operators.canary.terms import SLOTS, Counts, Reading, Sample, Slot
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 RULE = MetricRule("errors", alpha=0.005, slo=0.01)
@@ -16,11 +16,10 @@ RULE = MetricRule("errors", alpha=0.005, slo=0.01)
 def release(looks: int, canary: tuple[float, float], stable: tuple[float, float], every: float = 2.0) -> Evidence:
     """Return evidence of looks with (events, requests) a look, spread evenly: fractions become whole as they add up."""
     evidence = Evidence()
-    arms: dict[Slot, tuple[float, float]] = {"a": stable, "b": canary}
     for number in range(looks + 1):
         readings = tuple(
             Reading("g", slot, Counts(float(int(events * number)), float(int(total * number))))
-            for slot, (events, total) in arms.items()
+            for slot, (events, total) in zip(SLOTS, (stable, canary), strict=True)
         )
         evidence = absorb(evidence, Sample("errors", at(number * every), readings), "b")
     return evidence
@@ -40,8 +39,9 @@ def at(second: float) -> datetime:
         ("five times, but below the floor", 300, (0.01, 20), (0.018, 180), "Inconclusive", "needs"),
         ("too early", 5, (0.1, 20), (0.9, 180), "Inconclusive", "more requests, about"),
         ("worse, but stable is as bad", 100, (4, 20), (36, 180), "Inconclusive", "cannot be told yet"),
-        ("all requests fail", 3, (20, 20), (0.9, 180), "Harm", "beyond the 1.00% allowed"),
+        ("all requests fail", 5, (20, 20), (0.9, 180), "Harm", "beyond the 1.00% allowed"),
         ("all fail, one look", 1, (20, 20), (0.9, 180), "Inconclusive", "needs"),
+        ("all fail for one client's retries", 3, (20, 20), (0.9, 180), "Inconclusive", "needs"),
     ],
 )
 def test_verdicts(  # noqa: PLR0917
@@ -109,6 +109,7 @@ def test_an_outage_holds_whatever_the_evidence() -> None:
     ("reason", "canary", "stable", "rule", "verdict"),
     [
         ("much more memory", (300, 310, 305), (100, 101, 99), {"tolerance": 0.2}, "Harm"),
+        ("one restart each, of two pods: no variance to go by", (1, 1), (0, 0), {"tolerance": 0.2}, "Inconclusive"),
         ("the same", (100, 104, 98), (100, 101, 99), {"tolerance": 0.2}, "Safe"),
         ("more, but it varies", (300, 20, 100), (100, 50, 99), {"tolerance": 0.2}, "Inconclusive"),
         ("one pod each, twice as much", (200,), (100,), {"tolerance": 0.2}, "Inconclusive"),
@@ -129,6 +130,38 @@ def test_gauges(
     memory = MetricRule("memory", "gauge", **rule)  # type: ignore[arg-type]
     assert judge(memory, evidence, START).verdict == "Inconclusive"
     assert judge(memory, evidence, START, step_ends=True).verdict == verdict, reason
+
+
+Slots = tuple[tuple[str, Slot, float], ...]
+
+
+def gauge(levels: Slots, second: float) -> Sample:
+    return Sample("memory", at(second), tuple(Reading(pod, slot, Counts(level, 1)) for pod, slot, level in levels))
+
+
+def test_a_gauge_is_compared_once_a_step_however_long_the_step_is_held() -> None:
+    """A level that wanders passes any limit some time: who looks again and again would see it."""
+    memory = MetricRule("memory", "gauge", tolerance=0.2)
+    fine = tuple((f"{slot}{pod}", slot, 100.0 + pod) for slot in SLOTS for pod in range(3))
+    high = tuple((pod, slot, level * (4 if slot == "b" else 1)) for pod, slot, level in fine)
+    evidence = absorb(next_step(Evidence()), gauge(fine, 0), "b", "gauge")
+    evidence = absorb(evidence, gauge(fine, 2), "b", "gauge", step_ends=True)
+    assert judge(memory, evidence, at(2), step_ends=True).verdict == "Safe"
+    for second in range(4, 40, 2):
+        evidence = absorb(evidence, gauge(high, second), "b", "gauge", step_ends=True)
+        assert judge(memory, evidence, at(second), step_ends=True).verdict == "Safe"
+    again = absorb(next_step(evidence), gauge(high, 40), "b", "gauge")
+    assert judge(memory, again, at(40), step_ends=True).verdict == "Harm"
+
+
+def test_the_comparisons_of_all_steps_share_the_risk() -> None:
+    memory = MetricRule("memory", "gauge", alpha=0.01, tolerance=0.2)
+    evidence, needed = Evidence(metrics=[MetricEvidence(name="memory")]), []
+    for step in range(50):
+        evidence = absorb(next_step(evidence), gauge((("p", "b", 9.0), ("q", "a", 9.0)), step), "b", "gauge")
+        needed.append(judge(memory, evidence, at(step), step_ends=True).e_needed)
+    assert needed[0] == pytest.approx(200)
+    assert sum(1 / one for one in needed) <= 0.01
 
 
 @pytest.mark.parametrize(
