@@ -31,7 +31,10 @@ def look(at: Situation, judge: Judge) -> CanaryStatus:
             step_ends=over,
         )
     )
-    kept = Situation(at.canary, status.but(evidence=dict(judged.evidence), metrics=judged.metrics), at.seen, at.now)
+    known = status.but(evidence=dict(judged.evidence), metrics=judged.metrics)
+    if judged.verdict == "Harm" and at.spec.analysis.mode == "observe":
+        known = known.but(alarm=status.alarm or judged.reason)
+    kept = Situation(at.canary, known, at.seen, at.now)
     enforced = at.spec.analysis.mode == "enforce" and not status.forced and not status.fast
     if judged.verdict == "Harm" and enforced:
         return fail(kept, judged.reason or "harm")

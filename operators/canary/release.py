@@ -87,6 +87,7 @@ def _start(at: Situation, why: str) -> CanaryStatus:
         gates=(),
         evidence=at_next_release(status.evidence),
         metrics=(),
+        alarm="",
         weight=Weight(),
     )
 

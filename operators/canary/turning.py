@@ -60,6 +60,7 @@ def past(at: Situation, outcome: str, reason: str) -> tuple[Past, ...]:
             "image": candidate.image,
             "outcome": outcome,
             "reason": reason,
+            "alarm": at.status.alarm,
             "started": candidate.since,
             "ended": at.now,
         }

@@ -129,6 +129,8 @@ class Past(Model):
     image: str = ""
     outcome: Outcome
     reason: str = ""
+    alarm: str = ""
+    """In mode observe: what would have been harm."""
     started: Time
     ended: Time
 
@@ -178,6 +180,8 @@ class CanaryStatus(Model):
     evidence: dict[str, Any] = Field(default={})
     """Of the analysis: counters since the candidate was exposed."""
     metrics: tuple[MetricStatus, ...] = ()
+    alarm: str = ""
+    """In mode observe: what would have sent this release back."""
     template: TemplateStatus = TemplateStatus()
     copies: tuple[Copy, ...] = ()
     history: tuple[Past, ...] = Field(default=(), max_length=20)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from operators.kit.kube import Ref
-from tests.support.canary_world import APEX, CANARY, NAMESPACE, ROUTE, World, spec
+from tests.support.canary_world import APEX, CANARY, METRIC, NAMESPACE, ROUTE, World, spec
 
 SERVES_A = {"automatrix.dev/canary": "web", "automatrix.dev/slot": "a"}
 SERVES_B = {"automatrix.dev/canary": "web", "automatrix.dev/slot": "b"}
@@ -328,3 +328,16 @@ async def test_deleting_gives_everything_back() -> None:
         assert found is not None
         assert not found["metadata"].get("ownerReferences")
     assert world.api.find(Ref("apps", "Deployment", NAMESPACE, "web-a")) is None
+
+
+async def test_what_is_only_observed_goes_on_and_its_alarm_is_remembered() -> None:
+    world = World(spec(analysis={"mode": "observe", "metrics": [METRIC]}), verdict="Harm")
+    await world.adopted()
+    await world.push("app:2")
+    await world.until("Succeeded")
+    assert world.status.history[0].alarm == "5 % errors"
+    world.verdict = "Safe"
+    await world.push("app:3")
+    await world.until("Preparing")
+    await world.until("Succeeded")
+    assert world.status.history[0].alarm == ""
