@@ -18,6 +18,7 @@ from .configs import Reference, content_hash, copy_name, is_rotated, references,
 from .gates import waiting
 from .instruments import Instruments
 from .jobs import answer, job_ref
+from .metrics.pods import trouble
 from .models import GROUP, KIND, VERSION, Canary
 from .seen import ConfigSeen, DataPlane, GateAnswer, Seen, SlotSeen
 from .situation import LOOKING, MOVING
@@ -55,10 +56,11 @@ class Observer:
         configs, missing = await self._configs(canary, reader, template)
         autoscalers, rivals = await asyncio.gather(self._autoscalers(canary), self._rivals(canary))
         is_looking = canary.status.phase in LOOKING and not canary.deleting
-        data_plane, samples, gates = await asyncio.gather(
+        data_plane, samples, gates, trouble_ = await asyncio.gather(
             self._data_plane(canary, routes),
             self._instruments.samples(self._api, canary, routes, self._now()) if is_looking else _nothing(),
             self._gates(canary, reader),
+            self._trouble(canary, slots),
         )
         seen = Seen(
             template=template,
@@ -69,6 +71,7 @@ class Observer:
             slots=slots,
             apex=apex,
             routes=routes,
+            trouble=trouble_,
             data_plane=data_plane,
             samples=samples,
             gates=gates,
@@ -118,6 +121,17 @@ class Observer:
                 said = answer((await reader.get_all([job_ref(canary, gate)]))[0])
                 answers.update({gate.name: said} if said is not None else {})
         return answers
+
+    async def _trouble(self, canary: Canary, slots: dict[Slot, SlotSeen]) -> str:
+        """Ask the candidate's pods, while not all of them are ready."""
+        candidate = canary.status.candidate
+        if candidate is None or canary.status.phase not in MOVING:
+            return ""
+        seen = slots[candidate.slot]
+        if seen.ready >= seen.replicas:
+            return ""
+        labels = ",".join(f"{key}={value}" for key, value in names.slot_labels(canary, candidate.slot).items())
+        return trouble((await self._api.list("", "v1", "Pod", namespace=canary.namespace, label_selector=labels)).items)
 
     async def _autoscalers(self, canary: Canary) -> tuple[str, ...]:
         listed = await self._api.list("autoscaling", "v2", "HorizontalPodAutoscaler", namespace=canary.namespace)

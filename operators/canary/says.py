@@ -36,6 +36,8 @@ def story(at: Situation, found: tuple[Problem, ...]) -> str:
     if found:
         return found[0].message
     status = at.status
+    if at.seen.trouble:
+        return f"{status.doing}; {at.seen.trouble}"
     if at.unconfirmed:
         return f"{status.doing}; unconfirmed: {at.unconfirmed}"
     if status.phase in SETTLED and at.spec.suspend:

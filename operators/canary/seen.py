@@ -122,6 +122,8 @@ class Seen:
     """The Service of the Canary's name."""
     routes: Mapping[str, Manifest | None] = field(default_factory=dict)
     """The own HTTPRoute, or those of somebody else, by name."""
+    trouble: str = ""
+    """Why the candidate's pods do not come up, in the kubelet's words."""
     data_plane: DataPlane = DataPlane()
     samples: tuple[Sample, ...] = ()
     gates: Mapping[str, GateAnswer] = field(default_factory=dict)

@@ -46,7 +46,8 @@ def overdue(at: Situation) -> CanaryStatus | None:
     )
     if at.spec.suspend or at.now - started < at.spec.progress_deadline:
         return None
-    return fail(at, f"its pods were not ready within {format_duration(at.spec.progress_deadline)}")
+    why = f": {at.seen.trouble}" if at.seen.trouble else ""
+    return fail(at, f"its pods were not ready within {format_duration(at.spec.progress_deadline)}{why}")
 
 
 def past(at: Situation, outcome: str, reason: str) -> tuple[Past, ...]:

@@ -203,3 +203,27 @@ async def test_what_stands_in_the_way_is_told_once_and_not_kept() -> None:
     world.gateway = True
     await world.until("Succeeded")
     assert "unconfirmed" not in world.status.history[0].reason
+
+
+async def test_pods_that_do_not_come_up_are_told_in_the_kubelets_words() -> None:
+    world = World()
+    await world.adopted()
+    await world.push("app:bad")
+    waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
+    world.api.seed(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": "web-b-1",
+                "namespace": NAMESPACE,
+                "labels": {"automatrix.dev/canary": "web", "automatrix.dev/slot": "b"},
+            },
+            "status": {"containerStatuses": [{"name": "main", "state": {"waiting": waiting}}]},
+        }
+    )
+    await world.run(20)
+    assert "ImagePullBackOff: no such image" in world.status.message
+    failed = (await world.until("RolledBack")).failed
+    assert failed is not None
+    assert "ImagePullBackOff" in failed.reason
