@@ -36,17 +36,22 @@ def story(at: Situation, found: tuple[Problem, ...]) -> str:
     if found:
         return found[0].message
     status = at.status
-    if at.seen.trouble:
-        return f"{status.doing}; {at.seen.trouble}"
-    if at.unconfirmed:
-        return f"{status.doing}; unconfirmed: {at.unconfirmed}"
     if status.phase in SETTLED and at.spec.suspend:
         return "suspended"
-    if status.phase in ("Analysing", "Held"):
-        outages = [f"{metric.name}: {metric.outage}" for metric in status.metrics if metric.outage]
-        if outages:
-            return f"{status.doing}; holds, {outages[0]}"
-    return status.doing
+    return "; ".join(filter(None, (status.doing, _awaited(at))))
+
+
+def _awaited(at: Situation) -> str:
+    """What stands in the way, or is waited for."""
+    if at.seen.trouble or at.unconfirmed:
+        return at.seen.trouble or f"unconfirmed: {at.unconfirmed}"
+    if at.status.phase not in ("Analysing", "Held"):
+        return ""
+    for metric in at.status.metrics:
+        if metric.outage:
+            return f"holds, {metric.name}: {metric.outage}"
+    open_ = [metric for metric in at.status.metrics if metric.verdict == "Inconclusive"]
+    return f"{open_[0].name}: {open_[0].reason}" if open_ and at.status.phase == "Analysing" else ""
 
 
 def _stalled(at: Situation, found: tuple[Problem, ...]) -> str:
