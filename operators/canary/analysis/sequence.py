@@ -16,6 +16,8 @@ exact; tests/benchmarks/canary_rules measures what that costs.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, xlog1py, xlogy
@@ -77,12 +79,19 @@ def at_ratio(likelihood: Array, log_ratio: float) -> Array:
 
     A parabola is not close enough: with the errors of a large service it would be wrong by more than alpha's logarithm.
     """
+    first, weights = _cubic(log_ratio)
+    return np.asarray(likelihood[..., first : first + 4] @ weights)
+
+
+@lru_cache(maxsize=256)
+def _cubic(log_ratio: float) -> tuple[int, Array]:
+    """Return the first of the four points, and each one's weight (Lagrange)."""
     first = int(np.clip(np.searchsorted(LOG_RATIOS, log_ratio) - 2, 0, len(LOG_RATIOS) - 4))
     points = LOG_RATIOS[first : first + 4]
     weights = [
         np.prod([(log_ratio - other) / (point - other) for other in points if other != point]) for point in points
     ]
-    return np.asarray(likelihood[..., first : first + 4] @ np.array(weights))
+    return first, np.array(weights)
 
 
 def absolute_evidence(events: Array, total: Array, rate: Array | float) -> Array:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import xlogy
 
 from operators.canary.analysis import dispersion
 from operators.canary.analysis.decision import LEAST_INCIDENTS, Counted, Limits, Weighed, weigh
 from operators.canary.analysis.evidence import INCIDENT_S
-from operators.canary.analysis.sequence import LOG_RATIOS, most_likely, relative_gain
+from operators.canary.analysis.sequence import LOG_RATIOS, Array, at_ratio, relative_gain
 from tests.benchmarks.canary_rules.releases import Releases
 from tests.benchmarks.canary_rules.traffic import TICK_S, Tick
 
@@ -67,8 +68,7 @@ class Ours(Releases):
         holds = np.array([step.hold_s for step in self._steps])[self._step]
         minima = np.array([step.min_requests for step in self._steps])[self._step]
         over = self.open & (self._since >= holds) & (self._requests >= minima)
-        if self._limits.slo is not None:
-            over &= self.events < self._limits.slo * self.total
+        over &= self._may_be_safe()
         ready = self.at(over, lambda weighed: weighed.is_safe(BETA))
         last = self._step == len(self._steps) - 1
         self.promote(ready & last)
@@ -112,10 +112,34 @@ class Ours(Releases):
         return weigh(counted, self._limits)
 
     def _may_harm(self) -> Mask:
-        """Leave out those whose counts do not even lie beyond a limit: most, and weighing is what costs time."""
-        beyond = np.zeros(len(self.events), dtype=np.bool_)
+        """Leave out those that cannot be harm: most, and weighing is what costs time.
+
+        No average of likelihoods exceeds the largest, and clustering only lowers evidence.
+        """
+        needed, beyond = np.log(1 / ALPHA), np.zeros(len(self.events), dtype=np.bool_)
         if self._limits.ratio is not None:
-            beyond |= most_likely(self.likelihood) > np.log(self._limits.ratio)
+            beyond |= self._gap(self._limits.ratio) >= needed
         if self._limits.slo is not None:
-            beyond |= self.events > self._limits.slo * self.total
+            beyond |= (self.events > self._limits.slo * self.total) & (self._distance(self._limits.slo) >= needed)
         return np.asarray(self.open & beyond & (self.incidents >= LEAST_INCIDENTS))
+
+    def _may_be_safe(self) -> Mask:
+        """Leave out those that cannot be safe."""
+        within = np.ones(len(self.events), dtype=np.bool_)
+        if self._limits.slo is not None:
+            within &= (self.events < self._limits.slo * self.total) & (
+                self._distance(self._limits.slo) >= np.log(1 / BETA)
+            )
+        if self._limits.ratio is not None:
+            needed = np.log(2 / BETA)
+            within &= (self._gap(self._limits.ratio) >= needed) | (self._distance(self._limits.floor) >= needed)
+        return within
+
+    def _gap(self, ratio: float) -> Array:
+        """Return the largest log-likelihood of any ratio, above that of one."""
+        return np.asarray(self.likelihood.max(axis=-1) - at_ratio(self.likelihood, float(np.log(ratio))))
+
+    def _distance(self, rate: float) -> Array:
+        """Return the largest log-likelihood of any event rate, above that of one."""
+        quiet, share = self.total - self.events, self.events / np.maximum(self.total, 1.0)
+        return np.asarray(xlogy(self.events, share / rate) + xlogy(quiet, (1 - share) / (1 - rate)))
