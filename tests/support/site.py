@@ -1,4 +1,4 @@
-"""A service of one's own on the cluster, with users: the sample tenant's image, released by a Canary, asked all the time.
+"""A service of one's own on the cluster: the sample tenant's image, released by a Canary, with users all the time.
 
 In:  the API, a namespace, where the Gateway answers. Out: a `Site`: pushes, waits for what the Canary says, and counts
 of requests. What the version under test does wrong on purpose is counted apart from what the platform would do wrong.
@@ -91,6 +91,13 @@ class Site:
 
     async def phase(self, *phases: str) -> Canary:
         return await self.until(" or ".join(phases), lambda canary: canary.status.phase in phases)
+
+    async def at_step(self, step: int) -> Canary:
+        """Wait until a step's weight is confirmed."""
+        looking = ("Analysing", "Held")
+        return await self.until(
+            f"at step {step}", lambda canary: canary.status.step == step and canary.status.phase in looking
+        )
 
     async def ended(self, attempt: int) -> Canary:
         """Wait for the end of a release (counted from 1), whatever it is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -28,7 +28,7 @@ class Totals:
     on_purpose: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
 
-    def add(self, users: sites.Users, outcomes: list[str]) -> None:
+    def add(self, users: sites.Users, outcomes: Sequence[str]) -> None:
         """Take in a story's users and how its releases ended."""
         tally = users.tally()
         self.requests += tally.sent
@@ -61,8 +61,8 @@ def hub_image(kubectl: Kubectl) -> str:
 
 
 @pytest.fixture
-async def new_site(cluster: Cluster, api: KubernetesApi, hub_image: str) -> AsyncIterator[NewSite]:
-    """`async with new_site("errors") as site`."""
+async def new_site(cluster: Cluster, api: KubernetesApi, hub_image: str) -> NewSite:
+    """Return what makes sites: `async with new_site("errors") as site`."""
 
     @asynccontextmanager
     async def make(name: str) -> AsyncIterator[Site]:
@@ -70,4 +70,4 @@ async def new_site(cluster: Cluster, api: KubernetesApi, hub_image: str) -> Asyn
         async with sites.site(api, namespace, hub_image, cluster.settings.http_port) as made:
             yield made
 
-    yield make
+    return make

@@ -97,17 +97,11 @@ async def in_a_hurry(site: Site, users: Users) -> None:
 async def aborted(site: Site, users: Users) -> None:
     """Aborted at every step."""
     for step in (1, 2):
+        attempt = (await site.canary()).status.attempt
         await site.push(f"step {step}")
-        await site.until(
-            f"at step {step}",
-            lambda canary, step=step: canary.status.step == step and canary.status.phase in ("Analysing", "Held"),
-        )
+        await site.at_step(step)
         await site.act("Abort", f"abort-{step}")
-        ended = await site.until(
-            f"aborted at step {step}",
-            lambda canary, step=step: len(canary.status.history) >= step and canary.status.phase == "RolledBack",
-        )
-        assert ended.status.history[0].outcome == "Aborted"
+        assert (await site.ended(attempt + 1)).status.history[0].outcome == "Aborted"
         assert await asyncio.to_thread(users.wait_until_settled, "first", 60)
 
 
