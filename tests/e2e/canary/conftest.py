@@ -62,7 +62,7 @@ def hub_image(kubectl: Kubectl) -> str:
 
 @pytest.fixture
 async def new_site(cluster: Cluster, api: KubernetesApi, hub_image: str) -> NewSite:
-    """Return what makes sites: `async with new_site("errors") as site`."""
+    """Return what makes sites, each in a namespace of its own with `name` in it."""
 
     @asynccontextmanager
     async def make(name: str) -> AsyncIterator[Site]:
