@@ -22,9 +22,11 @@ from operators.kit.lease import Lease, LeaseSettings
 from operators.kit.logging import configure, get_logger
 
 from . import handlers
+from .apparatus import Apparatus
 from .fleet import Fleet
 from .http import build_app
-from .instruments import Blind, Instruments, Trusting
+from .instruments import Instruments, Trusting
+from .judging import judge
 from .kill import KillSwitch
 from .names import MANAGER
 from .operator import Parts
@@ -34,18 +36,15 @@ from .witness import Witness
 log = get_logger(MANAGER)
 
 
-def instruments(settings: Settings) -> Instruments:
-    """Return what the data plane and the sources are read with."""
-    return Trusting() if settings.trust_gateways else Blind()
-
-
 async def run(settings: Settings) -> None:
     """Run until stopped by SIGTERM or SIGINT."""
     stop = asyncio.Event()
     _stop_by_signal(stop)
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(await KubernetesApi.connect())
-        parts = Parts(instruments(settings), kill=KillSwitch(settings.kill_at))
+        apparatus = await stack.enter_async_context(Apparatus(api, settings))
+        instruments: Instruments = Trusting() if settings.trust_gateways else apparatus
+        parts = Parts(instruments, judge, kill=KillSwitch(settings.kill_at))
         fleet = Fleet(api, parts, settings)
         witness = Witness(api, settings.watch_namespaces)
         ready = asyncio.Event()

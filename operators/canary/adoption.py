@@ -7,10 +7,11 @@ of the template's own pods → they go.
 from __future__ import annotations
 
 from .models import CanaryStatus, Revision
-from .release import image_of, turn
+from .release import image_of
 from .seen import replicas_of
 from .situation import Situation
 from .terms import Slot
+from .turning import turn
 
 FIRST: Slot = "a"
 
@@ -32,7 +33,7 @@ def adopt(at: Situation) -> CanaryStatus:
 def _finish(at: Situation) -> CanaryStatus:
     status = at.status
     if status.quiet_since is None:
-        return status.but(quiet_since=at.now, message="the Deployment's own pods finish their requests")
+        return status.but(quiet_since=at.now, doing="the Deployment's own pods finish their requests")
     if replicas_of(at.seen.template) == 0:
         emptied = status.template.but(scaled_down_at=at.now)
         return turn(at, "Idle", "", template=emptied)

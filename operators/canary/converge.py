@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from operators.kit.kube import Manifest, Ref
 
-from . import builders, routes
+from . import builders, foreign, routes
 from .actions import (
     Action,
     AddFinalizer,
@@ -182,7 +182,7 @@ def _routes(at: Situation) -> Iterator[Action]:
         live = at.seen.routes.get(ref.name)
         why = f"slot {wanted.candidate} gets {wanted.weight} %"
         if at.spec.traffic.routes:
-            patch = routes.foreign_patch(at.canary, wanted, live) if live else ()
+            patch = foreign.divide(at.canary, wanted, live) if live else ()
             if patch:
                 yield PatchRoute(ref, patch, why)
         else:

@@ -48,7 +48,7 @@ def waiting(status: CanaryStatus) -> frozenset[str]:
 def _asked(at: Situation, gate: Gate, state: GateState | None) -> CanaryStatus:
     if state is None:
         made = GateState(name=gate.name, since=at.now)
-        return at.status.but(gates=(*at.status.gates, made), message=_waits(gate))
+        return at.status.but(gates=(*at.status.gates, made), doing=_waits(gate))
     answer = at.seen.gates.get(gate.name)
     if gate.manual or state.state == "Refused":
         return at.status

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from operators.kit.kube import Manifest, Ref
 
-from . import routes
+from . import foreign, routes
 from .actions import (
     Action,
     PatchRoute,
@@ -28,12 +28,12 @@ from .configs import with_copies
 from .converge import division
 from .models import CanaryStatus, FailedRevision, Weight
 from .names import apex_ref, deployment_ref, is_ours, route_refs, service_ref, template_ref
-from .release import turn
 from .scaling import plan_scaling
 from .seen import CANARY_LABEL, SLOT_LABEL, ready_of, replicas_of
 from .situation import Situation
 from .subset import covers
 from .terms import SLOTS
+from .turning import turn
 
 
 def leave(at: Situation) -> CanaryStatus:
@@ -87,7 +87,7 @@ def _to_stable(at: Situation) -> Iterator[Action]:
         if live is None:
             continue
         if at.spec.traffic.routes:
-            if patch := routes.foreign_patch(at.canary, wanted, live):
+            if patch := foreign.divide(at.canary, wanted, live):
                 yield PatchRoute(ref, patch, "everything to stable first")
             continue
         manifest = routes.own_route(at.canary, wanted, ports_of(at.canary, at.seen.apex)[0]["port"], live)
@@ -136,7 +136,7 @@ def _hand_over(at: Situation, template: Manifest) -> Iterator[Action]:
         if live is None:
             continue
         if at.spec.traffic.routes:
-            if given := routes.give_back_patch(at.canary, live):
+            if given := foreign.give_back(at.canary, live):
                 yield PatchRoute(ref, given, "the route leads to the Service")
         elif is_ours(at.canary, live):
             rules = routes.given_back_rules(at.canary, ports_of(at.canary, at.seen.apex)[0]["port"])

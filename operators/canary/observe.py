@@ -20,7 +20,7 @@ from .instruments import Instruments
 from .jobs import answer, job_ref
 from .models import GROUP, KIND, VERSION, Canary
 from .seen import ConfigSeen, DataPlane, GateAnswer, Seen, SlotSeen
-from .situation import LOOKING
+from .situation import LOOKING, MOVING
 from .terms import SLOTS, Slot
 
 
@@ -57,7 +57,7 @@ class Observer:
         is_looking = canary.status.phase in LOOKING and not canary.deleting
         data_plane, samples, gates = await asyncio.gather(
             self._data_plane(canary, routes),
-            self._instruments.samples(self._api, canary, _services(canary), self._now()) if is_looking else _nothing(),
+            self._instruments.samples(self._api, canary, routes, self._now()) if is_looking else _nothing(),
             self._gates(canary, reader),
         )
         seen = Seen(
@@ -106,6 +106,8 @@ class Observer:
 
     async def _gates(self, canary: Canary, reader: _Reader) -> dict[str, GateAnswer]:
         answers: dict[str, GateAnswer] = {}
+        if canary.status.phase not in MOVING or canary.deleting:
+            return answers
         asked = waiting(canary.status)
         for gate in canary.spec.gates:
             if gate.name not in asked:
@@ -151,10 +153,6 @@ class _Reader:
 
 def _slot_refs(canary: Canary) -> list[Ref]:
     return [ref for slot in SLOTS for ref in (names.deployment_ref(canary, slot), names.service_ref(canary, slot))]
-
-
-def _services(canary: Canary) -> dict[Slot, str]:
-    return {slot: names.slot_name(canary, slot) for slot in SLOTS}
 
 
 def _config(canary: Canary, ref: Ref, found: Manifest | None) -> ConfigSeen:

@@ -15,12 +15,13 @@ from operators.kit.loop import Operator
 
 from .execute import EXECUTE
 from .instruments import Instruments
+from .judging import judge
 from .kill import KillSwitch
 from .models import FINALIZER, CanarySpec, parse
 from .names import MANAGER
 from .observe import Look, Observer
 from .plan import Plan, plan
-from .verdicts import Judge, trusting
+from .verdicts import Judge
 
 
 def _now() -> datetime:
@@ -32,7 +33,7 @@ class Parts:
     """What the operator is made of."""
 
     instruments: Instruments
-    judge: Judge = trusting
+    judge: Judge = judge
     now: Callable[[], datetime] = _now
     kill: KillSwitch = field(default_factory=KillSwitch)
     noted: Callable[[Ref, frozenset[Ref]], None] = lambda _canary, _refs: None

@@ -15,6 +15,7 @@ from .actions import Action, Emit, ScaleTemplate
 from .adoption import adopt
 from .converge import converge, copies_for
 from .giveback import give_back, leave
+from .judging import judge
 from .models import Canary, CanaryStatus
 from .names import selector
 from .problems import Problem, problems
@@ -23,7 +24,7 @@ from .says import Said, says, story
 from .seen import Seen
 from .situation import LOOKING, MOVING, SETTLED, Situation
 from .terms import SLOTS
-from .verdicts import Judge, trusting
+from .verdicts import Judge
 
 AT_REST = timedelta(minutes=10)
 WITH_SECRETS = timedelta(minutes=1)
@@ -55,7 +56,7 @@ class Plan:
     """Conditions: type, status, reason, message."""
 
 
-def plan(canary: Canary, seen: Seen, now: datetime, judge: Judge = trusting) -> Plan:
+def plan(canary: Canary, seen: Seen, now: datetime, judge: Judge = judge) -> Plan:
     """Return the next steps; no actions and the same status mean that all is as it should be."""
     at = Situation(canary, canary.status, seen, now)
     found = problems(at)
@@ -114,7 +115,7 @@ def _told(before: CanaryStatus, after: CanaryStatus) -> tuple[Action, ...]:
     type_ = _TOLD.get(after.phase)
     if before.phase == after.phase or type_ is None:
         return ()
-    return (Emit(type_, after.phase, after.message or after.phase),)
+    return (Emit(type_, after.phase, after.doing or after.phase),)
 
 
 def _plan(at: Situation, found: tuple[Problem, ...], actions: tuple[Action, ...], *, is_turn: bool) -> Plan:
@@ -148,7 +149,7 @@ def _when(at: Situation) -> timedelta:
     """Return when to look again without being woken."""
     status = at.status
     if status.phase in LOOKING:
-        return at.spec.analysis.interval if at.spec.analysis.metrics else timedelta(seconds=2)
+        return at.spec.analysis.interval
     if status.phase in MOVING or status.phase in ("Adopting", "Draining", "RollingBack", "GivingBack"):
         if status.quiet_since is not None:
             left = status.quiet_since + at.spec.drain - at.now

@@ -11,18 +11,13 @@ from dataclasses import dataclass
 from operators.kit.kube import Manifest
 
 from .builders import ports_of
+from .measured import unreadable
 from .names import is_ours, slot_name
-from .routes import complaint
+from .routers import Feature, refusal
+from .routes import asked, complaint
 from .seen import replicas_of
 from .situation import Situation
 from .terms import SLOTS
-
-NEEDS = {
-    "header": "preview and A/B by header",
-    "cookie": "A/B by cookie",
-    "mirror": "mirroring",
-    "affinity": "affinity",
-}
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ class Problem:
 
 def problems(at: Situation) -> tuple[Problem, ...]:
     """Return all problems, the gravest first."""
-    return (*_target(at), *_traffic(at), *_names(at), *_healed(at))
+    return (*_target(at), *_traffic(at), *_routes(at), *_names(at), *_healed(at))
 
 
 def _target(at: Situation) -> Iterator[Problem]:
@@ -60,12 +55,21 @@ def _target(at: Situation) -> Iterator[Problem]:
 
 
 def _traffic(at: Situation) -> Iterator[Problem]:
-    lacking = sorted(set(needs(at)) - {str(feature) for feature in at.seen.features})
-    for need in lacking:
-        router = at.spec.traffic.router
-        yield Problem("RouterCannot", f"{NEEDS[need]}: router {router} cannot do it; take it out of the spec")
+    refused = refusal(at.spec.traffic.router, at.seen.features, asked(at.canary))
+    if refused:
+        yield Problem("RouterCannot", refused)
+    if at.spec.traffic.routes and asked(at.canary) - {Feature.WEIGHTS}:
+        yield Problem(
+            "RouteNotOwn",
+            "previews, A/B, mirroring and affinity need rules of their own: name traffic.parentRefs in place of routes",
+        )
+    if why := unreadable(at.spec):
+        yield Problem("MetricUnreadable", why)
     if not ports_of(at.canary, at.seen.apex):
         yield Problem("NoPorts", f"there is no Service {at.canary.name} to take the ports from: set spec.service.ports")
+
+
+def _routes(at: Situation) -> Iterator[Problem]:
     for route in at.spec.traffic.routes:
         live = at.seen.routes.get(route.name)
         if live is None:
@@ -79,19 +83,6 @@ def _traffic(at: Situation) -> Iterator[Problem]:
         for name, live in at.seen.routes.items():
             if live is not None and at.status.stable is not None and (why := complaint(live, name)):
                 yield Problem("RouteNotAccepted", why, blocks=False)
-
-
-def needs(at: Situation) -> Iterator[str]:
-    """What the spec asks of the router beyond weights."""
-    spec = at.spec
-    if (spec.blue_green and spec.blue_green.preview) or (spec.ab_test and spec.ab_test.header):
-        yield "header"
-    if spec.ab_test and spec.ab_test.cookie:
-        yield "cookie"
-    if spec.traffic.mirror:
-        yield "mirror"
-    if spec.traffic.affinity:
-        yield "affinity"
 
 
 def _leads_here(at: Situation, route: Manifest) -> bool:

@@ -7,6 +7,7 @@ from operators.kit.conditions import Status
 from .problems import Problem
 from .situation import LOOKING, SETTLED, Situation
 
+_CONFIRMING = frozenset({"Adopting", "Shifting", "Promoting", "Draining", "RollingBack"})
 Said = tuple[str, Status, str, str]
 """Type, status, reason, message."""
 
@@ -36,15 +37,24 @@ def story(at: Situation, found: tuple[Problem, ...]) -> str:
     if found:
         return found[0].message
     status = at.status
-    if status.phase == "Shifting" and at.data_plane.problem and at.is_written(status.weight.desired):
-        return f"{status.message}; unconfirmed: {at.data_plane.problem}"
+    if status.phase in _CONFIRMING and at.is_written(status.weight.desired) and (why := _unconfirmed(at)):
+        return f"{status.doing}; unconfirmed: {why}"
     if status.phase in SETTLED and at.spec.suspend:
         return "suspended"
     if status.phase in ("Analysing", "Held"):
         outages = [f"{metric.name}: {metric.outage}" for metric in status.metrics if metric.outage]
         if outages:
-            return f"{status.message}; holds, {outages[0]}"
-    return status.message
+            return f"{status.doing}; holds, {outages[0]}"
+    return status.doing
+
+
+def _unconfirmed(at: Situation) -> str:
+    """Why a weight that is written does not count yet; '' where it does."""
+    weight = at.status.weight.desired
+    if at.is_confirmed(weight):
+        return ""
+    lowest, highest = at.data_plane.lowest.get(at.other_slot, 0), at.data_plane.highest.get(at.other_slot, 0)
+    return at.complaint or at.data_plane.problem or f"the gateway works with {lowest} to {highest} %"
 
 
 def _stalled(at: Situation, found: tuple[Problem, ...]) -> str:
@@ -60,8 +70,7 @@ def _converged(at: Situation) -> Said:
     weight = at.status.weight.desired
     if at.is_confirmed(weight):
         return ("TrafficConverged", "True", "Confirmed", f"{weight} % for the candidate")
-    why = at.complaint or at.data_plane.problem or f"not yet {weight} %"
-    return ("TrafficConverged", "False", "NotConfirmed", why)
+    return ("TrafficConverged", "False", "NotConfirmed", _unconfirmed(at))
 
 
 def _passing(at: Situation) -> Said:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from operators.kit.kube import Manifest
 
+from .routers import Feature
 from .terms import Sample, Slot
 
 CANARY_LABEL = "automatrix.dev/canary"
@@ -128,8 +129,8 @@ class Seen:
     """HorizontalPodAutoscalers whose target is the template."""
     older_rivals: tuple[str, ...] = ()
     """Canaries with the same target that were there before this one."""
-    features: frozenset[Any] = frozenset()
-    """What the router can do (routers.Feature)."""
+    features: frozenset[Feature] = frozenset()
+    """What the router can do."""
 
     def slot(self, slot: Slot) -> SlotSeen:
         """Return the slot; an empty one where nothing of it exists."""

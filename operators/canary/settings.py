@@ -19,6 +19,13 @@ class Settings:
     """CANARY_PORT: probes, metrics."""
     log_level: str = "INFO"
     """CANARY_LOG_LEVEL."""
+    gateway_namespace: str = "automatrix-gateway"
+    """CANARY_GATEWAY_NAMESPACE, CANARY_GATEWAY_SELECTOR: where the gateway's pods are, and by which labels."""
+    gateway_selector: str = "app.kubernetes.io/name=traefik"
+    prometheus: str = "http://prometheus.automatrix-observability.svc:9090"
+    """CANARY_PROMETHEUS: the platform's own; "none" where there is none."""
+    aws_region: str = ""
+    """CANARY_AWS_REGION: of load balancers; the default chain's where empty."""
     kill_at: str = ""
     """CANARY_KILL_AT: a test switch, see `kill`."""
     trust_gateways: bool = False
@@ -37,6 +44,8 @@ class Settings:
                     raise ValueError(f"CANARY_{name.upper()}={text!r}: {error}") from None
         if "namespace" not in fields and environment.get("POD_NAMESPACE"):
             fields["namespace"] = environment["POD_NAMESPACE"]
+        if fields.get("prometheus") == "none":
+            fields["prometheus"] = ""
         return cls(**fields)  # type: ignore[arg-type]
 
 

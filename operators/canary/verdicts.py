@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from .models import Analysis, MetricStatus
+from .models import Metric, MetricStatus
 from .terms import Sample, Slot
 
 
@@ -28,7 +28,9 @@ class Judgement:
 class Case:
     """What is to be judged."""
 
-    analysis: Analysis
+    metrics: tuple[Metric, ...]
+    alpha: float
+    """The risk of a false alarm, of the whole release."""
     evidence: Mapping[str, Any]
     """From status; empty when the candidate is exposed first."""
     samples: tuple[Sample, ...]
@@ -43,9 +45,3 @@ class Judge(Protocol):
 
     def __call__(self, case: Case) -> Judgement:
         """Judge; an outage adds nothing to the evidence and is told in `metrics`."""
-
-
-def trusting(case: Case) -> Judgement:
-    """Judge a release without metrics: nothing speaks against it. With metrics, nothing is known."""
-    verdict: Literal["Safe", "Inconclusive"] = "Inconclusive" if case.analysis.metrics else "Safe"
-    return Judgement(verdict, evidence=dict(case.evidence))

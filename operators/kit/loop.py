@@ -209,7 +209,7 @@ async def _publish(
     generation = resource["metadata"].get("generation")
     old = dict(resource.get("status") or {})
     conditions = tuple(Condition.model_validate(condition) for condition in old.get("conditions") or ())
-    # One of a type only, the last: a condition that goes to and fro within a pass would never be still.
+    # One of a type only, the last: two writers of one within a pass would never be still.
     for type_, holds, reason, message in {one[0]: one for one in said}.values():
         new = Condition(
             type=type_,

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from operators.canary.fleet import Fleet
-from operators.canary.instruments import Trusting
+from operators.canary.instruments import Instruments, Trusting
 from operators.canary.kill import KillSwitch
 from operators.canary.models import Canary, Gate, parse
 from operators.canary.operator import Parts
+from operators.canary.routers import Feature
 from operators.canary.seen import GateAnswer
 from operators.canary.settings import Settings
 from operators.canary.verdicts import Case, Judgement
@@ -47,6 +48,10 @@ class Stage(Trusting):
     phases: list[str] = field(default_factory=list)
     killed: asyncio.Event = field(default_factory=asyncio.Event)
     uids: set[str] = field(default_factory=set)
+    address: str = ""
+    """The pods' address, where they are something that answers."""
+    instruments: Instruments | None = None
+    """What the operator reads with, in place of this stage; its own judge goes with them."""
 
     def ref(self, kind: str, name: str) -> Ref:
         groups = {"Deployment": "apps", "HTTPRoute": GATEWAY, "Canary": "automatrix.dev", "Job": "batch"}
@@ -97,8 +102,8 @@ class Stage(Trusting):
     async def ask(self, api: KubeApi, canary: Canary, gate: Gate) -> GateAnswer:
         return self.answers.get(gate.name, GateAnswer("waiting"))
 
-    def features(self, router: str) -> frozenset[str]:
-        return frozenset({"header", "cookie"})
+    def features(self, router: str) -> frozenset[Feature]:
+        return frozenset({Feature.WEIGHTS, Feature.HEADERS, Feature.COOKIES})
 
     @asynccontextmanager
     async def operator(self, kill_at: str = "") -> AsyncIterator[None]:
@@ -131,7 +136,10 @@ class Stage(Trusting):
             raise Killed
 
         settings = Settings(namespace=self.namespace, watch_namespaces=(self.namespace,))
-        return Fleet(self.api, Parts(self, self.judge, kill=KillSwitch(kill_at, die)), settings)
+        switch = KillSwitch(kill_at, die)
+        if self.instruments is not None:
+            return Fleet(self.api, Parts(self.instruments, kill=switch), settings)
+        return Fleet(self.api, Parts(self, self.judge, kill=switch), settings)
 
 
 def _passing_on(fleet: Fleet) -> Callable[[Ref, Manifest | None], None]:
@@ -173,7 +181,7 @@ def canary(namespace: str, **spec: Any) -> Manifest:
 async def stage(api: KubeApi, namespace: str) -> AsyncIterator[Stage]:
     """Yield a stage with a Deployment of three pods that serve through a Service."""
     made = Stage(api, namespace)
-    players = [asyncio.create_task(_kubelet(made)), asyncio.create_task(_gateway(made))]
+    players = [asyncio.create_task(kubelet(made)), asyncio.create_task(_gateway(made))]
     container: dict[str, Any] = {"name": "main", "image": "app:1", "envFrom": [{"configMapRef": {"name": "settings"}}]}
     container["env"] = [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "key"}}}]
     objects: tuple[Manifest, ...] = (
@@ -203,7 +211,7 @@ async def stage(api: KubeApi, namespace: str) -> AsyncIterator[Stage]:
         await asyncio.gather(*players, return_exceptions=True)
 
 
-async def _kubelet(stage: Stage) -> None:
+async def kubelet(stage: Stage) -> None:
     """Have pods run, unless their image is bad."""
     while True:
         with suppress(ApiError, Conflict):
@@ -214,7 +222,8 @@ async def _kubelet(stage: Stage) -> None:
 
 async def _start(stage: Stage, pod: Manifest) -> None:
     is_bad = "bad" in pod["spec"]["containers"][0]["image"]
-    if pod["metadata"]["uid"] in stage.uids or is_bad or "deletionTimestamp" in pod["metadata"]:
+    is_started = pod["metadata"]["uid"] in stage.uids or (pod.get("status") or {}).get("podIP")
+    if is_started or is_bad or "deletionTimestamp" in pod["metadata"]:
         return
     is_job = "batch.kubernetes.io/job-name" in pod["metadata"].get("labels", {})
     if is_job and not stage.migrates:
@@ -222,6 +231,8 @@ async def _start(stage: Stage, pod: Manifest) -> None:
     since = "2026-01-01T00:00:00Z"
     conditions = [{"type": t, "status": "True", "lastTransitionTime": since} for t in ("Ready", "ContainersReady")]
     body: Manifest = {"status": {"phase": "Running", "conditions": conditions}}
+    if stage.address:
+        body["status"] |= {"podIP": stage.address, "podIPs": [{"ip": stage.address}]}
     if is_job:
         body = {"status": {"phase": "Succeeded"}}
     with suppress(ApiError, Conflict):
@@ -254,4 +265,4 @@ def weights(route: Manifest) -> dict[str, int]:
     return {ref["name"]: ref["weight"] for ref in route["spec"]["rules"][-1]["backendRefs"]}
 
 
-__all__ = ["Killed", "Stage", "canary", "stage", "weights"]
+__all__ = ["Killed", "Stage", "canary", "deployment", "kubelet", "stage", "weights"]

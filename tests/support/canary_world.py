@@ -15,6 +15,7 @@ from operators.canary.actions import Action
 from operators.canary.capacity import needed
 from operators.canary.models import FINALIZER, Canary, CanaryStatus, Gate, parse
 from operators.canary.operator import Parts, build
+from operators.canary.routers import Feature
 from operators.canary.seen import DataPlane, GateAnswer, ready_of
 from operators.canary.terms import SLOTS, Sample, Slot
 from operators.canary.verdicts import Case, Judgement
@@ -252,7 +253,12 @@ class World:
         if route is None or not self.gateway:
             return
         condition = {"observedGeneration": route["metadata"]["generation"], "status": "True", "reason": "Yes"}
-        parents = [{"conditions": [{**condition, "type": type_} for type_ in ("Accepted", "ResolvedRefs")]}]
+        parents = [
+            {
+                "parentRef": {"name": "web"},
+                "conditions": [{**condition, "type": type_} for type_ in ("Accepted", "ResolvedRefs")],
+            }
+        ]
         if (route.get("status") or {}).get("parents") != parents:
             self.api.seed({**route, "status": {"parents": parents}})
         refs = route["spec"]["rules"][-1].get("backendRefs") or []
@@ -262,8 +268,8 @@ class World:
 
     # -- Instruments -----------------------------------------------------------------------------------------------
 
-    def features(self, router: str) -> frozenset[str]:
-        return frozenset({"header", "cookie"})
+    def features(self, router: str) -> frozenset[Feature]:
+        return frozenset({Feature.WEIGHTS, Feature.HEADERS, Feature.COOKIES})
 
     async def data_plane(self, api: KubeApi, canary: Canary, routes: Mapping[str, Manifest | None]) -> DataPlane:
         if not self.gateway:
@@ -271,7 +277,7 @@ class World:
         return DataPlane(dict(self.weights), dict(self.weights), "")
 
     async def samples(
-        self, api: KubeApi, canary: Canary, services: Mapping[Slot, str], at: datetime
+        self, api: KubeApi, canary: Canary, routes: Mapping[str, Manifest | None], at: datetime
     ) -> tuple[Sample, ...]:
         return (Sample("errors", at, outage=self.outage),)
 

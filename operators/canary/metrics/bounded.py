@@ -36,6 +36,14 @@ class Ask:
     max_bytes: int = MAX_BYTES
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    body: bytes
+
+
 class Http:
     """A client session; `trusted` ones (the platform's own addresses) may go to loopback, as tests do."""
 
@@ -50,10 +58,17 @@ class Http:
 
     async def fetch(self, ask: Ask) -> bytes:
         """Return the body of a 200; raises Outage with a reason for the user (the URL's path and query left out)."""
+        answer = await self.ask(ask)
+        if answer.status != 200:
+            raise Outage(f"{URL(ask.url).origin()} answered {answer.status}")
+        return answer.body
+
+    async def ask(self, ask: Ask) -> Answer:
+        """Return the answer, whatever its status; raises Outage where there is none, or too large a one."""
         where = URL(ask.url).origin() if URL(ask.url).is_absolute() else ask.url
         try:
             async with asyncio.timeout(ask.timeout_s):
-                return await self._fetch(ask)
+                return await self._ask(ask)
         except TimeoutError:
             raise Outage(f"{where} did not answer within {ask.timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -67,7 +82,7 @@ class Http:
         except ValueError:
             raise Outage(f"{URL(ask.url).origin()} did not answer with JSON") from None
 
-    async def _fetch(self, ask: Ask) -> bytes:
+    async def _ask(self, ask: Ask) -> Answer:
         url = URL(ask.url)
         if not self._trusted and url.host and _is_address(url.host):
             _refuse_inside(url.host)  # aiohttp asks no resolver about an address
@@ -75,14 +90,12 @@ class Http:
         async with self._open().request(
             method, url, params=ask.query or None, headers=ask.headers, data=ask.body, allow_redirects=False
         ) as answer:
-            if answer.status != 200:
-                raise Outage(f"{url.origin()} answered {answer.status}")
             body = bytearray()
             async for chunk in answer.content.iter_any():
                 body += chunk
                 if len(body) > ask.max_bytes:
                     raise Outage(f"{url.origin()} answered with more than {ask.max_bytes} bytes")
-            return bytes(body)
+            return Answer(answer.status, bytes(body))
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

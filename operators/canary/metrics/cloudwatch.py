@@ -58,6 +58,8 @@ class Pair:
 
 
 ALB_ERRORS = Pair("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "RequestCount")
+ALB_LATENCY = Pair("AWS/ApplicationELB", "TargetResponseTime", statistic="Average")
+"""A gauge: no bucket of it is to be had."""
 
 
 class CloudWatchPair:

@@ -8,12 +8,11 @@ there is a key.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from operators.canary.signing import HEADER, signature
 from operators.canary.terms import SLOTS, Counts, Reading, Sample, Slot
 
 from . import Outage, Target, look
@@ -60,8 +59,7 @@ class WebHook:
         headers = {"Accept": "application/json"}
         if self._hook.key:
             signed = "/" + url.partition("://")[2].partition("/")[2]
-            digest = hmac.new(self._hook.key, signed.encode(), hashlib.sha256).hexdigest()
-            headers["X-Signature-256"] = f"sha256={digest}"
+            headers[HEADER] = signature(self._hook.key, signed.encode())
         ask = Ask(url, headers=headers, timeout_s=min(self._hook.timeout_s, 30.0), max_bytes=MAX_BYTES)
         return await self._http.json(ask)
 

@@ -16,7 +16,42 @@ _ONE_SOURCE = cel(
         f"name exactly one source: {', '.join(_SOURCES)}",
     )
 )
+_FITS = cel(
+    (
+        (
+            "(has(self.kind) && self.kind == 'gauge') || ((!has(self.direction) || self.direction == 'increase') && "
+            "(!has(self.slo) || self.slo < 1.0))"
+        ),
+        "a count is of bad events: slo is a share below 1, and direction is for gauges",
+    ),
+    (
+        (
+            "(!has(self.prometheus) || has(self.prometheus.total) != (has(self.kind) && self.kind == 'gauge')) && "
+            "(!has(self.cloudWatch) || has(self.cloudWatch.total) != (has(self.kind) && self.kind == 'gauge'))"
+        ),
+        "a count needs a total, and a gauge has none",
+    ),
+    (
+        (
+            "!has(self.pods) || (has(self.pods.signal) && self.pods.signal == 'notReady') == "
+            "(has(self.kind) && self.kind == 'gauge')"
+        ),
+        "restarts are a count, notReady is a gauge",
+    ),
+    (
+        (
+            "!has(self.gateway) || has(self.gateway.above) == (has(self.gateway.signal) && "
+            "self.gateway.signal == 'latency' && !(has(self.kind) && self.kind == 'gauge'))"
+        ),
+        "a count of latency needs above, from which a request is slow; nothing else has it",
+    ),
+)
 _NAMES_DIFFER = cel(("self.all(m, self.exists_one(n, n.name == m.name))", "two metrics have the same name"))
+
+
+def _both(*parts: dict[str, Any]) -> dict[str, Any]:
+    """Join sets of rules."""
+    return {key: [rule for part in parts for rule in part[key]] for key in parts[0]}
 
 
 class GatewaySource(Model):
@@ -25,7 +60,7 @@ class GatewaySource(Model):
     signal: Literal["errors", "latency"] = "errors"
     """errors: answers of 500 and above. latency: requests that took longer than `above`."""
     above: Duration | None = None
-    """The limit of latency; rounded to the next bucket of the router's histogram."""
+    """From when a request is slow; rounded up to the next bucket of the router's histogram. None for a gauge."""
 
 
 class PrometheusSource(Model):
@@ -37,6 +72,8 @@ class PrometheusSource(Model):
     """The bad ones; for a gauge, its value."""
     total: str = Field(default="", max_length=4096)
     """All of them; none for a gauge."""
+    by: str = Field(default="", max_length=128)
+    """The label by which replicas differ (pod), where a query answers with a series for each of them."""
 
 
 class CloudWatchSource(Model):
@@ -46,15 +83,20 @@ class CloudWatchSource(Model):
     events: str = Field(min_length=1, max_length=255)
     total: str = Field(default="", max_length=255)
     dimensions: dict[str, str] = Field(default={})
+    statistic: Literal["Sum", "Average", "Maximum", "SampleCount"] = "Sum"
     region: str = ""
 
 
 class WebSource(Model):
-    """A JSON answer `{"a": {"events": n, "total": n}, "b": {...}}` of counters."""
+    """A JSON answer with counters; asked once for each slot where `{{slot}}` stands in the URL."""
 
     url: str = Field(min_length=1, max_length=2048, pattern="^https?://")
     secret: str = ""
     """A Secret of the namespace whose key `key` signs the request (HMAC-SHA256 in X-Signature-256)."""
+    events: str = Field(default="{{slot}}.events", min_length=1, max_length=253)
+    """Where the bad ones stand in the answer, as `data.0.errors`; for a gauge, its value."""
+    total: str = Field(default="{{slot}}.total", max_length=253)
+    """Where all of them stand; not read for a gauge."""
     timeout: Duration = timedelta(seconds=5)
 
 
@@ -67,7 +109,7 @@ class PodsSource(Model):
 class Metric(Model):
     """One thing that is compared between the slots."""
 
-    model_config = ConfigDict(json_schema_extra=_ONE_SOURCE)
+    model_config = ConfigDict(json_schema_extra=_both(_ONE_SOURCE, _FITS))
 
     name: str = Field(min_length=1, max_length=63, pattern="^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
     kind: Literal["count", "gauge"] = "count"
@@ -79,10 +121,12 @@ class Metric(Model):
     pods: PodsSource | None = None
     direction: Literal["increase", "decrease"] = "increase"
     """What is harm: more of it or less."""
-    tolerance: float = Field(default=1.5, ge=1, le=100)
-    """The candidate's rate may be so many times stable's."""
-    slo: float | None = Field(default=None, ge=0, le=1)
-    """The largest share of bad events that is allowed whatever stable does."""
+    tolerance: float | None = Field(default=None, ge=1, le=100)
+    """The candidate's rate may be so many times stable's; twice where absent. The less, the longer until it is Safe."""
+    floor: float | None = Field(default=None, ge=0, lt=1)
+    """A share of bad events below which no multiple of stable's is harm; 0.001 where absent. For counts."""
+    slo: float | None = Field(default=None, gt=0)
+    """The largest share of bad events (or level of a gauge) that is allowed, whatever stable does."""
     required: bool = True
     """Whether a step waits until this one is known to be fine. One that is not required can still do harm."""
 
@@ -104,4 +148,5 @@ class Analysis(Model):
     """observe: verdicts are told and nothing follows from them."""
     interval: Duration = timedelta(seconds=2)
     """From one look to the next."""
-    metrics: tuple[Metric, ...] = Field(default=(), max_length=16, json_schema_extra=_NAMES_DIFFER)
+    metrics: tuple[Metric, ...] | None = Field(default=None, max_length=16, json_schema_extra=_NAMES_DIFFER)
+    """What is counted. Absent: errors and latency, by the router. Empty: nothing, and a step ends by its hold."""

@@ -159,8 +159,8 @@ _RULES = cel(
     (
         (
             "!has(self.steps) || self.steps.all(s, !has(s.minRequests) || s.minRequests == 0) || "
-            "(has(self.analysis) && has(self.analysis.metrics) && self.analysis.metrics.exists(m, !has(m.kind) || "
-            "m.kind == 'count'))"
+            "!has(self.analysis) || !has(self.analysis.metrics) || "
+            "self.analysis.metrics.exists(m, !has(m.kind) || m.kind == 'count')"
         ),
         "minRequests needs a metric of kind count in analysis.metrics, which counts the requests",
     ),

@@ -97,6 +97,8 @@ class MetricStatus(Model):
     high: float | None = None
     e_value: float | None = None
     """Evidence for harm; the release goes back when it reaches 1/alpha for this metric."""
+    dispersion: float | None = None
+    """How much more bad events cluster than independent ones would; evidence is divided by it."""
     need_requests: int | None = None
     eta: str = ""
     outage: str = ""
@@ -141,6 +143,8 @@ class CanaryStatus(Model):
     conditions: tuple[Condition, ...] = ()
     message: str = ""
     """What it is doing and what it waits for, in one line."""
+    doing: str = ""
+    """What the last turn was for; `message` tells it, and what stands in its way."""
 
     phase: Phase = "Adopting"
     phase_since: Time | None = None

@@ -20,7 +20,7 @@ from operators.kit.errors import PlatformError
 from operators.kit.kube import KubeApi
 
 from . import Feature, Observed, Target, Weights, percent
-from .gatewayapi import not_accepted
+from .gatewayapi import not_accepted, pairs
 
 # Stickiness of two weighted target groups is a setting of each rule: no affinity until it is tried on AWS.
 FEATURES = frozenset({Feature.WEIGHTS, Feature.HEADERS, Feature.HOSTS})
@@ -59,11 +59,15 @@ class AlbRouter:
             problem = not_accepted(route)
             if problem:
                 return Observed(problem=problem)
+        divides = not target.routes or any(True for route in target.routes for _ in pairs(route, target.services))
         try:
             arns = await self._arns(target.namespace, target.services, target.port)
             seen = await self._aws.call("elbv2", self._region, lambda client: look(client, arns))
         except (Outage, PlatformError) as error:
-            return Observed(problem=str(error))
+            return Observed(problem=str(error)) if divides else Observed({"listeners": (dict.fromkeys(SLOTS, 0),)})
+        if not divides:
+            left = bool(seen.listeners)
+            return Observed({"listeners": (dict.fromkeys(SLOTS, 0),)}, "a listener still leads to the slots" * left)
         if not seen.listeners:
             return Observed(problem="no listener's rule divides requests between the slots' target groups")
         found = {one.arn: _divided(one.rules, target.matches) for one in seen.listeners}

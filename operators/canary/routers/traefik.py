@@ -42,8 +42,6 @@ class TraefikRouter:
             problem = not_accepted(route)
             if problem:
                 return Observed(problem=problem)
-            if not any(True for _ in pairs(route, target.services)):
-                return Observed(problem=f"HTTPRoute {route['metadata']['name']} has no rule with both slots")
         try:
             replicas = await self._gateways.replicas()
             answers = await asyncio.gather(*(self._of(one, target) for one in replicas), return_exceptions=True)
@@ -69,6 +67,9 @@ class TraefikRouter:
             services = await self._services(replica, _prefix(target.namespace, route))
             known = dict(_rules(services, target, route))
             wanted = [index for index, _ in pairs(route, target.services)]
+            if not wanted:
+                found.append(_nothing(services, target, route))
+                continue
             if set(wanted) - known.keys():
                 raise Outage(f"it has not taken up HTTPRoute {route['metadata']['name']}")
             working = [known[index] for index in wanted]
@@ -90,6 +91,15 @@ class TraefikRouter:
             if len(answer) < int(PAGE):
                 break
         return found
+
+
+def _nothing(services: list[Manifest], target: Target, route: Manifest) -> Weights:
+    """Nothing for both slots, where a route has left them; raises Outage while the pod does not know that yet."""
+    slots = {f"{target.namespace}-{service}-http-{target.port}" for service in target.services.values()}
+    own = (one for one in services if str(one.get("name")).startswith(_prefix(target.namespace, route)))
+    if any(str(child.get("name")).partition("@")[0] in slots for one in own for child in _children(one)):
+        raise Outage(f"it still works with an older HTTPRoute {route['metadata']['name']}")
+    return dict.fromkeys(SLOTS, 0)
 
 
 def _matched(rules: Sequence[Weights], matches: int) -> list[Weights]:

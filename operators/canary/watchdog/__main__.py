@@ -1,7 +1,7 @@
 """Run the watchdog: `python3 -m operators.canary.watchdog`.
 
-CANARY_NAMESPACE and CANARY_LEASE name the operator's Lease (the pod's namespace and `canary-operator`), WATCHDOG_PORT
-the port of probes and metrics, WATCHDOG_EVERY_S how often it looks.
+CANARY_NAMESPACE is where the operator's Lease is (the pod's own where absent), WATCHDOG_PORT the port of probes and
+metrics, WATCHDOG_EVERY_S how often it looks.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import prometheus_client
 from aiohttp import web
 
+from operators.canary.names import MANAGER as OPERATOR
 from operators.kit.kube import Ref
 from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.lease import Lease, LeaseSettings
@@ -32,7 +33,6 @@ class Settings:
     """What the environment says."""
 
     namespace: str = "automatrix-system"
-    lease: str = "canary-operator"
     port: int = 8080
     every_s: float = 5.0
     log_level: str = "INFO"
@@ -43,7 +43,6 @@ class Settings:
         own = environment.get("POD_NAMESPACE") or cls.namespace
         return cls(
             namespace=environment.get("CANARY_NAMESPACE") or own,
-            lease=environment.get("CANARY_LEASE") or cls.lease,
             port=int(environment.get("WATCHDOG_PORT") or cls.port),
             every_s=float(environment.get("WATCHDOG_EVERY_S") or cls.every_s),
             log_level=environment.get("CANARY_LOG_LEVEL") or cls.log_level,
@@ -57,7 +56,7 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(await KubernetesApi.connect())
-        lease = Ref("coordination.k8s.io", "Lease", settings.namespace, settings.lease)
+        lease = Ref("coordination.k8s.io", "Lease", settings.namespace, OPERATOR)
         patrol = Patrol(api, Watch(lease, settings.every_s))
         waiting = asyncio.Event()
         await _serve_http(stack, settings.port, patrol, waiting)

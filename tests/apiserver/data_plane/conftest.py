@@ -89,11 +89,19 @@ class DataPlane:
         await until(has, f"weight {b} in every replica")
 
 
+@dataclass(frozen=True)
+class Gateway:
+    """Two replicas that serve what hangs on `parent`."""
+
+    parent: Manifest
+    replicas: tuple[Replica, ...]
+
+
 @pytest.fixture
-async def data_plane(
+async def gateway(
     api: KubernetesApi, kubeconfig: Path, namespace: str, data_programs: dict[str, Path], tmp_path: Path
-) -> AsyncIterator[DataPlane]:
-    """Yield it with an HTTPRoute of 100/0, confirmed."""
+) -> AsyncIterator[Gateway]:
+    """Yield a Gateway in the test's namespace, its pods standing there for the operator to find."""
 
     async def served() -> bool:
         found = await api.discover(fresh=True)
@@ -104,12 +112,6 @@ async def data_plane(
             await api.apply(yaml.safe_load(path.read_text()), field_manager="test", force=True)
         await until(served, "the Gateway API's kinds")
     async with AsyncExitStack() as stack:
-        backends: dict[Slot, Backend] = {}
-        for slot in SLOTS:
-            backends[slot] = Backend(slot)
-            await backends[slot].start(own_address())
-            stack.push_async_callback(backends[slot].stop)
-            await make_service(api, namespace, SERVICES[slot], backends[slot])
         port = free_port()
         parent = await make_gateway(api, namespace, port)
         replicas = []
@@ -118,10 +120,23 @@ async def data_plane(
             stack.callback(replica.stop)
             await make_gateway_pod(api, namespace, replica)
             replicas.append(replica)
+        yield Gateway(parent, tuple(replicas))
+
+
+@pytest.fixture
+async def data_plane(api: KubernetesApi, namespace: str, gateway: Gateway) -> AsyncIterator[DataPlane]:
+    """Yield two backends behind it with an HTTPRoute of 100/0, confirmed."""
+    async with AsyncExitStack() as stack:
+        backends: dict[Slot, Backend] = {}
+        for slot in SLOTS:
+            backends[slot] = Backend(slot)
+            await backends[slot].start(own_address())
+            stack.push_async_callback(backends[slot].stop)
+            await make_service(api, namespace, SERVICES[slot], backends[slot])
         http = Http(trusted=True)
         stack.push_async_callback(http.close)
         gateways = Gateways(api, http, GatewayPods(namespace=namespace))
-        plane = DataPlane(api, namespace, parent, backends, tuple(replicas), gateways, TraefikRouter(gateways))
+        plane = DataPlane(api, namespace, gateway.parent, backends, gateway.replicas, gateways, TraefikRouter(gateways))
         await plane.write(plane.wish(0))
         await plane.confirmed(0)
         yield plane

@@ -16,12 +16,13 @@ RULE = MetricRule("errors", alpha=0.005, slo=0.01)
 def release(looks: int, canary: tuple[float, float], stable: tuple[float, float], every: float = 2.0) -> Evidence:
     """Return evidence of looks with (events, requests) a look, spread evenly: fractions become whole as they add up."""
     evidence = Evidence()
+    arms: dict[Slot, tuple[float, float]] = {"a": stable, "b": canary}
     for number in range(looks + 1):
         readings = tuple(
             Reading("g", slot, Counts(float(int(events * number)), float(int(total * number))))
-            for slot, (events, total) in (("a", stable), ("b", canary))
+            for slot, (events, total) in arms.items()
         )
-        evidence = absorb(evidence, Sample("errors", at(number * every), readings), "b")  # type: ignore[arg-type]
+        evidence = absorb(evidence, Sample("errors", at(number * every), readings), "b")
     return evidence
 
 

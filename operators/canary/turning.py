@@ -1,0 +1,67 @@
+"""Turns of a release: entering a phase, going back, and what is kept of a release that has ended. Pure.
+
+In: a `Situation`. Out: the `CanaryStatus` after the turn. When to turn is decided in `release`, `looking` and `wishes`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .models import CanaryStatus, GoingBack, Past, Phase, Weight, format_duration
+from .situation import Situation
+
+KEPT = 20
+
+
+def turn(at: Situation, phase: Phase, message: str, **changes: Any) -> CanaryStatus:
+    """Enter a phase."""
+    if at.status.phase == phase:
+        return at.status.but(doing=message, **changes)
+    entered = {"phase": phase, "phase_since": at.now, "quiet_since": None, "doing": message}
+    return at.status.but(**{**entered, **changes})
+
+
+def go_back(at: Situation, outcome: str, reason: str) -> CanaryStatus:
+    """Send everything to stable."""
+    going = GoingBack.model_validate({"outcome": outcome, "reason": reason})
+    return turn(at, "RollingBack", f"going back: {reason}", going_back=going, weight=desired(at, 0), forced=False)
+
+
+def fail(at: Situation, reason: str) -> CanaryStatus:
+    """Harm is certain: go back, or freeze where the user says that this is worse."""
+    if at.spec.failure.action == "Freeze" and at.status.exposed_at is not None:
+        return turn(at, "Frozen", f"frozen: {reason}")
+    return go_back(at, "Failed", reason)
+
+
+def desired(at: Situation, weight: int) -> Weight:
+    """The weight that shall be, beside what is."""
+    return at.status.weight.but(desired=weight)
+
+
+def overdue(at: Situation) -> CanaryStatus | None:
+    """Give a candidate up whose pods do not become ready; the clock stands while it is suspended or at a gate."""
+    started = max(
+        [since for since in (at.status.phase_since, *(g.since for g in at.status.gates)) if since is not None]
+    )
+    if at.spec.suspend or at.now - started < at.spec.progress_deadline:
+        return None
+    return fail(at, f"its pods were not ready within {format_duration(at.spec.progress_deadline)}")
+
+
+def past(at: Situation, outcome: str, reason: str) -> tuple[Past, ...]:
+    """The history with the release that ends now."""
+    candidate = at.status.candidate
+    if candidate is None:
+        return at.status.history
+    ended = Past.model_validate(
+        {
+            "hash": candidate.hash,
+            "image": candidate.image,
+            "outcome": outcome,
+            "reason": reason,
+            "started": candidate.since,
+            "ended": at.now,
+        }
+    )
+    return (ended, *at.status.history)[:KEPT]
