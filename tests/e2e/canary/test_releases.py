@@ -1,0 +1,138 @@
+"""Releases under load through the real Gateway: no request fails that the version itself does not fail on purpose.
+
+Stories run side by side, each on a site of its own, because most of their time is waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from operators.kit.kube import Ref
+from tests.support.site import Site, Users
+
+from .conftest import NewSite, Totals
+
+Story = Callable[[Site, Users], Awaitable[None]]
+
+
+async def told(new_site: NewSite, totals: Totals, name: str, story: Story, **spec: object) -> None:
+    """Run a story on a site that has users from before its Canary is made until after it is gone."""
+    async with new_site(name) as site:
+        with site.users() as users:
+            assert await asyncio.to_thread(users.wait_until_answered, 90), users.tally().reasons
+            await site.api.apply(site.canary_manifest(**spec), field_manager="argocd-controller")
+            await site.phase("Idle")
+            await story(site, users)
+            outcomes = [past.outcome for past in (await site.canary()).status.history]
+            await site.api.delete(site.ref("Canary"))
+            while await site.api.get(site.ref("Canary")) is not None:
+                await asyncio.sleep(0.2)
+            await asyncio.sleep(5)  # what was given back serves alone now
+        totals.add(users, outcomes)
+        tally = users.tally()
+        assert tally.failed == 0, f"{name}: {tally.failed} of {tally.sent} failed: {tally.reasons}"
+        deployment = await site.api.get(site.ref("Deployment"))
+        assert deployment is not None
+        assert deployment["status"]["availableReplicas"] == 2
+        assert await site.api.get(site.ref("Deployment", "web-a")) is None
+        assert await site.api.get(site.ref("Deployment", "web-b")) is None
+
+
+async def _outcome(site: Site, **push: object) -> tuple[str, str]:
+    canary = await site.released(**push)  # type: ignore[arg-type]
+    past = canary.status.history[0]
+    return past.outcome, past.reason
+
+
+async def harmful(site: Site, users: Users) -> None:
+    """A good version, errors, the same again (not tried twice), Retry, late answers, a good version."""
+    assert await _outcome(site, message="good") == ("Promoted", "every step has passed")
+    assert await asyncio.to_thread(users.wait_until_settled, "good", 60)
+    outcome, reason = await _outcome(site, message="errors", HUB_ERROR_RATE="0.5")
+    assert outcome == "Failed", reason
+    assert "errors" in reason
+    assert users.on_purpose > 0
+    assert await asyncio.to_thread(users.wait_until_settled, "good", 60)
+    attempt = (await site.canary()).status.attempt
+    await asyncio.sleep(3)
+    assert (await site.canary()).status.attempt == attempt, "what has failed is not tried again by itself"
+    await site.act("Retry", "again")
+    assert (await site.ended(attempt + 1)).status.history[0].outcome == "Failed"
+    outcome, reason = await _outcome(site, message="late", HUB_LATENCY_MS="800")
+    assert outcome == "Failed", reason
+    assert "latency" in reason
+    assert (await _outcome(site, message="mended"))[0] == "Promoted"
+    assert await asyncio.to_thread(users.wait_until_settled, "mended", 60)
+
+
+async def unstartable(site: Site, users: Users) -> None:
+    """Versions that never get ready: an image that is not there, a process that ends at once."""
+    outcome, reason = await _outcome(site, message="x", container={"image": "docker.io/automatrix/absent:1"})
+    assert outcome == "Failed", reason
+    outcome, reason = await _outcome(site, message="x", container={"command": ["false"]})
+    assert outcome == "Failed", reason
+    assert users.messages["x"] == 0
+    assert (await _outcome(site, message="starts"))[0] == "Promoted"
+
+
+async def in_a_hurry(site: Site, users: Users) -> None:
+    """Two pushes at once, a change of config alone, back to the revision before in mid-release and after it."""
+    await site.push("passing")
+    await site.phase("Preparing")
+    assert (await _outcome(site, message="newest"))[0] == "Promoted"
+    assert users.messages["passing"] == 0, "the first push was overtaken before it was shown to anybody"
+    settings = Ref("", "ConfigMap", site.namespace, "settings")
+    attempt = (await site.canary()).status.attempt
+    await site.api.patch(settings, {"data": {"HUB_ENVIRONMENT": "changed"}})
+    assert (await site.ended(attempt + 1)).status.history[0].outcome == "Promoted"
+    await site.push("not wanted after all")
+    await site.phase("Analysing")
+    await site.push("newest")
+    returned = await site.until("returned", lambda canary: canary.status.history[0].outcome == "Returned")
+    assert returned.status.stable is not None
+    assert await asyncio.to_thread(users.wait_until_settled, "newest", 60)
+
+
+async def aborted(site: Site, users: Users) -> None:
+    """Aborted at every step."""
+    for step in (1, 2):
+        attempt = (await site.canary()).status.attempt
+        await site.push(f"step {step}")
+        await site.at_step(step)
+        await site.act("Abort", f"abort-{step}")
+        assert (await site.ended(attempt + 1)).status.history[0].outcome == "Aborted"
+        assert await asyncio.to_thread(users.wait_until_settled, "first", 60)
+
+
+async def blue_green(site: Site, users: Users) -> None:
+    """Switched at once when it is known to be fine, and back within the window."""
+    assert (await _outcome(site, message="green"))[0] == "Promoted"
+    assert await asyncio.to_thread(users.wait_until_settled, "green", 60)
+    attempt = (await site.canary()).status.attempt
+    await site.push("first")
+    assert (await site.ended(attempt + 1)).status.history[0].outcome == "Promoted"
+    assert await asyncio.to_thread(users.wait_until_settled, "first", 60)
+
+
+async def test_bad_versions_come_back_and_good_ones_stay(new_site: NewSite, totals: Totals) -> None:
+    await asyncio.gather(
+        told(new_site, totals, "harmful", harmful),
+        told(new_site, totals, "unstartable", unstartable, progressDeadline="15s"),
+    )
+
+
+async def test_people_in_a_hurry(new_site: NewSite, totals: Totals) -> None:
+    await asyncio.gather(
+        told(new_site, totals, "hurry", in_a_hurry),
+        told(
+            new_site, totals, "aborted", aborted, steps=[{"weight": 30, "hold": "20s"}, {"weight": 60, "hold": "30s"}]
+        ),
+    )
+
+
+async def test_blue_green_goes_there_and_back(new_site: NewSite, totals: Totals) -> None:
+    preview = {"name": "X-Preview", "value": "yes"}
+    spec = {"strategy": "blueGreen", "steps": None, "blueGreen": {"preview": preview, "hold": "2s"}}
+    # Nobody looks at the preview here, so nothing is counted that could be judged.
+    await told(new_site, totals, "bluegreen", blue_green, **spec, analysis=None, rollbackWindow="60s")
