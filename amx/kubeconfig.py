@@ -12,8 +12,7 @@ from typing import Any
 
 import yaml
 
-from cluster.local import invocation, state
-from cluster.local.absent import absent
+from cluster.local.absent import lacking
 from cluster.local.errors import MachineError
 from cluster.local.settings import Settings
 
@@ -25,10 +24,7 @@ def existing(settings: Settings) -> Path:
     """Return the path of the cluster's kubeconfig; raises MachineError when there is no cluster."""
     if settings.kubeconfig.is_file():
         return settings.kubeconfig
-    if state.is_ours(settings):
-        problem = f"the kubeconfig of cluster {settings.cluster_name} is missing"
-        raise MachineError(problem, f"have it written with: {invocation.amx(settings, 'up')}")
-    raise absent(settings)
+    raise lacking(settings, f"the kubeconfig of cluster {settings.cluster_name} is missing")
 
 
 def users_file(settings: Settings) -> Path:

@@ -20,13 +20,8 @@ def main() -> int:
     settings, progress = Settings.from_environment(), Progress()
     try:
         binaries.ensure(settings, controlplane.PROGRAMS, progress)
-        there = engine.find()
-        used = engine.ensure(settings, progress)
-        try:
+        with engine.borrowed(settings, progress):
             images.ensure(settings, ("node", *up.OWN_IMAGES), progress)
-        finally:
-            if there is None:
-                engine.stop_unused(used)
     except MachineError as error:
         print(f"build: {error}", file=sys.stderr)
         return 1

@@ -12,6 +12,13 @@ def absent(settings: Settings) -> MachineError:
     return MachineError(f"there is no cluster {settings.cluster_name}", remedy(settings))
 
 
+def lacking(settings: Settings, problem: str) -> MachineError:
+    """Return the error for a part of a cluster that is not here: `problem`, or that the cluster itself is not."""
+    if state.is_ours(settings):
+        return MachineError(problem, f"have it written with: {invocation.amx(settings, 'up')}")
+    return absent(settings)
+
+
 def remedy(settings: Settings) -> str:
     """Return what to do about it: choose one that is there, or make it."""
     names = state.others(settings)

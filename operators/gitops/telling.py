@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from operators.kit.kube import Manifest
+from operators.kit.merge import merge_patch
 from operators.kit.queue import WorkQueue
 
 from . import stages, tracking
@@ -89,7 +89,8 @@ class Teller:
         if revision and self._receipts is not None and not self._receipts.is_awaited(app.name, revision):
             del self._joined[app.name]
             return False
-        return bool(revision) and not _has(app.spec.wire(), spec)
+        said = app.spec.wire()
+        return bool(revision) and merge_patch(said, spec) != said
 
     def gone(self, name: str) -> None:
         """An Application does not exist any more."""
@@ -97,10 +98,3 @@ class Teller:
         self._joined.pop(name, None)
         if self._receipts is not None:
             self._receipts.gone(name)
-
-
-def _has(live: Any, wanted: Any) -> bool:
-    """Whether a manifest says all that is wanted of it; it may say more."""
-    if isinstance(live, dict) and isinstance(wanted, dict):
-        return all(key in live and _has(live[key], value) for key, value in wanted.items())
-    return bool(live == wanted)
