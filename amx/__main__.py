@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from amx.commands import access, canary, demo, lifecycle, receipts
-from amx.output import FAILED, INTERRUPTED
+from amx.output import FAILED, INTERRUPTED, USAGE
 
 app = typer.Typer(
     name="amx",
@@ -54,7 +54,13 @@ def main() -> None:
         if os.environ.get("AMX_DEBUG") or not _is_on_purpose(error):
             raise
         sys.stderr.write(f"amx: {error}\n")
-        raise SystemExit(FAILED) from None
+        raise SystemExit(USAGE if _is_wrong_usage(error) else FAILED) from None
+
+
+def _is_wrong_usage(error: Exception) -> bool:
+    from cluster.local.errors import WrongSetting
+
+    return isinstance(error, WrongSetting)
 
 
 def _is_on_purpose(error: Exception) -> bool:

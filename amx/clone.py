@@ -10,6 +10,8 @@ import getpass
 import os
 from pathlib import Path
 
+from cluster.local import invocation
+from cluster.local.absent import lacking
 from cluster.local.errors import CommandFailed, MachineError
 from cluster.local.progress import Progress
 from cluster.local.repository import IMPATIENT, configuration, credential_file, git, outside, public_url, server, url
@@ -22,7 +24,7 @@ WHO = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG")
 def clone(settings: Settings, directory: Path, progress: Progress) -> Path:
     """Clone into `directory`, which must not exist or be empty; raises MachineError with what to do."""
     if not credential_file(settings).is_file():
-        raise MachineError(f"cluster {settings.cluster_name} has no Git server yet", "bring it up with: amx up")
+        raise lacking(settings, f"cluster {settings.cluster_name} has no credential of its Git server here")
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise MachineError(f"{directory} exists and is not an empty folder", "name another one: amx clone DIR")
     arguments = ["--config", f"credential.{server(settings)}.helper="]  # those of the user are not asked
@@ -33,7 +35,9 @@ def clone(settings: Settings, directory: Path, progress: Progress) -> Path:
         with progress.step(f"clone {public_url(settings)}"):
             git(outside(IMPATIENT), *command, timeout_s=CLONE_TIMEOUT_S)
     except CommandFailed as failure:
-        raise MachineError(f"git clone failed: {failure.last_line}", "look with: amx doctor") from failure
+        raise MachineError(
+            f"git clone failed: {failure.last_line}", f"look with: {invocation.amx(settings, 'doctor')}"
+        ) from failure
     return directory
 
 

@@ -12,29 +12,32 @@ from typing import Any
 
 import yaml
 
+from cluster.local.absent import lacking
 from cluster.local.errors import MachineError
 from cluster.local.settings import Settings
 
 LISTS = ("clusters", "contexts", "users")
+ANOTHER = "mend it, or name another: KUBECONFIG=<file>"
 
 
 def existing(settings: Settings) -> Path:
     """Return the path of the cluster's kubeconfig; raises MachineError when there is no cluster."""
-    if not settings.kubeconfig.is_file():
-        raise MachineError(f"there is no cluster {settings.cluster_name}", "bring it up with: amx up")
-    return settings.kubeconfig
+    if settings.kubeconfig.is_file():
+        return settings.kubeconfig
+    raise lacking(settings, f"the kubeconfig of cluster {settings.cluster_name} is missing")
 
 
-def users_file() -> Path:
-    """The file that kubectl would write to: the first of $KUBECONFIG, or ~/.kube/config."""
-    first = os.environ.get("KUBECONFIG", "").split(":")[0]
-    return Path(first) if first else Path.home() / ".kube" / "config"
+def users_file(settings: Settings) -> Path:
+    """The file that kubectl would write to: the first of $KUBECONFIG, or ~/.kube/config.
+
+    The cluster's own, which `amx env` puts there, is not the user's.
+    """
+    named = [Path(name) for name in os.environ.get("KUBECONFIG", "").split(":") if name]
+    return next((path for path in named if path != settings.kubeconfig), Path.home() / ".kube" / "config")
 
 
 def merge(source: Path, target: Path) -> None:
     """Add the cluster, user and context of `source` to `target`; entries of the same names are replaced."""
-    if target.absolute() == source.absolute():
-        return
     empty: dict[str, Any] = {"apiVersion": "v1", "kind": "Config", "current-context": ""}
     mine = _read(target) if target.is_file() else empty
     theirs = _read(source)
@@ -49,9 +52,11 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text()) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise MachineError(f"{path} cannot be read as a kubeconfig: {error}") from error
+        where = getattr(error, "problem_mark", None)
+        why = f"line {where.line + 1}: {getattr(error, 'problem', '')}" if where else str(error).splitlines()[0]
+        raise MachineError(f"{path} cannot be read as a kubeconfig: {why}", ANOTHER) from error
     if not isinstance(content, dict) or not all(_is_named_list(content.get(name)) for name in LISTS):
-        raise MachineError(f"{path} is not a kubeconfig", "mend it, or name another: KUBECONFIG=<file>")
+        raise MachineError(f"{path} is not a kubeconfig", ANOTHER)
     return content
 
 

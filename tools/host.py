@@ -2,7 +2,6 @@
 
 In:  the programs the tests start beside the platform's own. Out: exit code 0 when all are there; as root on Debian or
 Ubuntu the missing ones are installed first (no service is started by that), elsewhere one line names the packages.
-The programs of a real API server are compiled into the cache here, alone, before several stages want them.
 """
 
 from __future__ import annotations
@@ -12,11 +11,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from cluster.local import binaries, packages
+from cluster.local import packages
 from cluster.local.errors import MachineError
 from cluster.local.progress import Progress
 from cluster.local.settings import Settings
-from operators.kit.testing import controlplane
 
 PROGRAMS = {
     "git": "git",
@@ -54,11 +52,6 @@ def main() -> int:
             f"host: the tests need {', '.join(lacking)}; install the packages {', '.join(names)} and call again",
             file=sys.stderr,
         )
-        return 1
-    try:
-        binaries.ensure(Settings.from_environment(), controlplane.PROGRAMS, Progress())
-    except MachineError as error:
-        print(f"host: {error}", file=sys.stderr)
         return 1
     print(f"host: {', '.join(PROGRAMS)} are there, Python {sys.version.split()[0]} in {Path(sys.prefix).name}")
     return 0

@@ -76,6 +76,7 @@ CHECK = (
 ENGINE = ("tests/apiserver/gitops",)
 """The gitops engine's scenarios: as much work as all else on the real API server. Each stage has its own server."""
 TEST = (
+    (Stage("build", ("python", "-m", "tools.build")),),
     (
         pytest("engine", ENGINE, "-v", "--durations=10"),
         pytest("apiserver", ["tests/apiserver"], "-v", "--durations=10", *ignoring(ENGINE)),

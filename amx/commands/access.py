@@ -33,21 +33,23 @@ def kubeconfig(
 
     settings = Settings.from_environment()
     path = files.existing(settings)
-    target = files.users_file() if merge else None
+    target = files.users_file(settings) if merge else None
+    text = str(path)
     if target:
         files.merge(path, target)
-    show({"kubeconfig": path, "merged_into": target}, str(path), output)
+        text += f"\nadded to {target}; use it with: kubectl --context=kind-{settings.cluster_name}"
+    show({"kubeconfig": path, "merged_into": target}, text, output)
 
 
 def env(output: OutputOption = Format.TEXT) -> None:
     """Print what a shell needs to talk to the cluster: eval "$(amx env)"."""
     from amx import kubeconfig as files
-    from cluster.local import engine, hosttools
+    from cluster.local import engine, hosttools, invocation
     from cluster.local.progress import Progress
     from cluster.local.settings import Settings
 
     settings = Settings.from_environment()
-    variables = {"KUBECONFIG": str(files.existing(settings))}
+    variables = {"KUBECONFIG": str(files.existing(settings)), **invocation.variables(settings)}
     if found := engine.find():
         variables |= found.env
     if not shutil.which("kubectl"):

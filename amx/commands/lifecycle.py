@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from cluster.local.applications import Application
     from cluster.local.checks import Check
+    from cluster.local.settings import Settings
     from cluster.local.status import Status
     from cluster.local.up import Up
 
@@ -37,18 +38,22 @@ def up(
 
     settings = Settings.from_environment()
     done = bring_up(settings, workers)
-    show(done, _up_text(done, settings.http_port), output, is_fine=done.is_fine)
+    show(done, _up_text(done, settings), output, is_fine=done.is_fine)
     if not done.is_fine:
         raise typer.Exit(NOT_HEALTHY)
 
 
 def down(output: OutputOption = Format.TEXT) -> None:
     """Remove the cluster and all it stored; what was downloaded and built stays in the cache."""
+    from cluster.local import state
     from cluster.local.down import down as remove
     from cluster.local.settings import Settings
 
-    done = remove(Settings.from_environment())
+    settings = Settings.from_environment()
+    done = remove(settings)
     what = f"{_count(len(done.nodes), 'node')} removed" if done.nodes else "there was none"
+    if not done.nodes and (names := state.others(settings)):
+        what += f"; of this checkout there is {state.listed(names)} (AMX_CLUSTER_NAME)"
     engine = "; the platform's container engine is stopped" if done.engine_stopped else ""
     show(done, f"cluster {done.cluster}: {what}{engine}", output)
 
@@ -58,8 +63,9 @@ def status(output: OutputOption = Format.TEXT) -> None:
     from cluster.local.settings import Settings
     from cluster.local.status import status as look
 
-    seen = look(Settings.from_environment())
-    show(seen, _status_text(seen), output, is_fine=seen.is_fine)
+    settings = Settings.from_environment()
+    seen = look(settings)
+    show(seen, _status_text(seen, settings), output, is_fine=seen.is_fine)
     if not seen.is_fine:
         raise typer.Exit(NOT_HEALTHY)
 
@@ -75,7 +81,9 @@ def doctor(output: OutputOption = Format.TEXT) -> None:
         raise typer.Exit(NOT_HEALTHY)
 
 
-def _up_text(done: Up, port: int) -> str:
+def _up_text(done: Up, settings: Settings) -> str:
+    from cluster.local import invocation
+
     made = "made and brought up" if done.created else "up to date" if not done.changed else "up"
     changed = f", changed: {', '.join(done.changed)}" if done.changed and not done.created else ""
     lines = [
@@ -83,24 +91,27 @@ def _up_text(done: Up, port: int) -> str:
         *_applications(done.applications),
         table(
             [
-                ("services", f"http://<name>.localhost:{port}/"),
-                ("repository", f"{done.git_url}  (amx clone)"),
-                ("kubeconfig", f'{tilde(done.kubeconfig)}  (eval "$(amx env)")'),
+                ("services", f"http://<name>.localhost:{settings.http_port}/"),
+                ("repository", f"{done.git_url}  ({invocation.amx(settings, 'clone')})"),
+                ("kubeconfig", f'{tilde(done.kubeconfig)}  (eval "$({invocation.amx(settings, "env")})")'),
             ],
             indent="  ",
         ),
     ]
     if not done.is_fine:
-        lines.append("Not every application is healthy; what is wrong: amx doctor")
+        lines.append(f"Not every application is healthy; what is wrong: {invocation.amx(settings, 'doctor')}")
     return "\n".join(lines)
 
 
-def _status_text(seen: Status) -> str:
+def _status_text(seen: Status, settings: Settings) -> str:
+    from cluster.local import absent, invocation
+
     if not seen.exists:
-        return f"there is no cluster {seen.cluster}; bring it up with: amx up"
+        return f"there is no cluster {seen.cluster}; {absent.remedy(settings)}"
+    doctor = invocation.amx(settings, "doctor")
     nodes = [(_mark(fine=node.ready), node.name, node.role, node.version) for node in seen.nodes]
     if not seen.answers:
-        return f"cluster {seen.cluster} does not answer; what is wrong: amx doctor\n{table(nodes, indent='  ')}"
+        return f"cluster {seen.cluster} does not answer; what is wrong: {doctor}\n{table(nodes, indent='  ')}"
     releases = [
         (
             _mark(fine=one.ready and one.status == "deployed"),
@@ -110,7 +121,7 @@ def _status_text(seen: Status) -> str:
         )
         for one in seen.releases
     ]
-    lines = [f"cluster {seen.cluster} is {'fine' if seen.is_fine else 'not fine; what is wrong: amx doctor'}"]
+    lines = [f"cluster {seen.cluster} is {'fine' if seen.is_fine else f'not fine; what is wrong: {doctor}'}"]
     for title, rows in (("nodes", nodes), ("releases", releases)):
         lines += [title, table(rows, indent="  ")]
     lines += ["applications", *_applications(seen.applications)]

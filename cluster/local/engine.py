@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,6 +94,18 @@ def ensure(settings: Settings, progress: Progress) -> Engine:
         runtime = _shim(settings, progress) if missing_capabilities() else None
         with progress.step("start the container engine"):
             return _start(runtime)
+
+
+@contextlib.contextmanager
+def borrowed(settings: Settings, progress: Progress) -> Iterator[Engine]:
+    """Have an engine; one that was started for this is stopped afterwards, unless others have begun to use it."""
+    there = find()
+    used = ensure(settings, progress)
+    try:
+        yield used
+    finally:
+        if there is None:
+            stop_unused(used)
 
 
 def stop_unused(present: Engine) -> bool:

@@ -1,6 +1,7 @@
 """The one error of the local side: what is wrong, and the command that mends it.
 
 MachineError
+├── WrongSetting    an AMX_* variable holds what cannot be used: wrong usage, nothing of the machine
 └── CommandFailed   a program the platform started ended badly; the last lines and the log's path are in it
 """
 
@@ -16,6 +17,10 @@ class MachineError(Exception):
         super().__init__(f"{message} ({remedy})" if remedy else message)
         self.message = message
         self.remedy = remedy
+
+
+class WrongSetting(MachineError):
+    """A setting cannot be used; the message names its variable."""
 
 
 class CommandFailed(MachineError):

@@ -21,6 +21,8 @@ from cluster.local.errors import CommandFailed, MachineError
 from cluster.local.settings import Settings
 
 LABEL = "io.x-k8s.kind.cluster"
+DELETE_S = 600
+"""A busy machine takes minutes to end all that runs in several nodes."""
 ROLE = "io.x-k8s.kind.role"
 OWNER = "/kind/automatrix"
 """Where an empty folder of the checkout is mounted: so `docker inspect` tells whose cluster it is, even stopped."""
@@ -180,7 +182,7 @@ def start(settings: Settings, engine: Engine, found: list[Node]) -> None:
 def delete(engine: Engine, found: list[Node]) -> None:
     """Remove node containers with their volumes, running or not."""
     if found:
-        output(engine.command("rm", "--force", "--volumes", *[node.name for node in found]), timeout_s=180)
+        output(engine.command("rm", "--force", "--volumes", *[node.name for node in found]), timeout_s=DELETE_S)
 
 
 def owner_folder(settings: Settings) -> Path:

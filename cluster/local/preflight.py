@@ -19,8 +19,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.local import engine
+from cluster.local.engine import Engine
 from cluster.local.errors import MachineError
 from cluster.local.images import node
+from cluster.local.kind import Node
 from cluster.local.settings import Settings
 
 GIB = 1024**3
@@ -48,6 +51,12 @@ class Present:
     cached: bool
     data: Path
     """Where the container engine keeps, or will keep, its data."""
+
+    @classmethod
+    def of(cls, settings: Settings, present: Engine | None, found: Sequence[Node]) -> Present:
+        """Look at what there is, with the engine that answers and the cluster's nodes in it."""
+        running = any(one.running for one in found)
+        return cls(bool(found), running, is_filled(settings), engine.data_root(present))
 
 
 @dataclass(frozen=True, slots=True)

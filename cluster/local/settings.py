@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from cluster.local.errors import MachineError
+from cluster.local.errors import WrongSetting
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES_VERSION = "v1.35.4"
@@ -39,15 +39,15 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read `AMX_*`; raises MachineError that names the variable when a value cannot be used."""
+        """Read `AMX_*`; raises WrongSetting that names the variable when a value cannot be used."""
         env = os.environ if environment is None else environment
         caches = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         images = env.get("AMX_IMAGES") or "auto"
         if images not in IMAGE_MODES:
-            raise MachineError(f"AMX_IMAGES is {images!r}", f"use one of {', '.join(IMAGE_MODES)}")
+            raise WrongSetting(f"AMX_IMAGES is {images!r}", f"use one of {', '.join(IMAGE_MODES)}")
         name = env.get("AMX_CLUSTER_NAME") or "automatrix"
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", name):
-            raise MachineError(f"AMX_CLUSTER_NAME is {name!r}", "use up to 40 small letters, digits and hyphens")
+            raise WrongSetting(f"AMX_CLUSTER_NAME is {name!r}", "use up to 40 small letters, digits and hyphens")
         state_dir = Path(env.get("AMX_STATE_DIR") or ROOT / ".amx").absolute()
         ports = {"AMX_HTTP_PORT": 8080, "AMX_GIT_PORT": 8081} | _recorded(state_dir / name / PORTS_FILE)
         return cls(
@@ -74,7 +74,7 @@ class Settings:
 def _port(env: Mapping[str, str], name: str, defaults: Mapping[str, Any]) -> int:
     text = env.get(name) or str(defaults[name])
     if not re.fullmatch("[0-9]{1,5}", text) or not 0 < int(text) < 65536:
-        raise MachineError(f"{name} is {text!r}", "use a port number from 1 to 65535")
+        raise WrongSetting(f"{name} is {text!r}", "use a port number from 1 to 65535")
     return int(text)
 
 

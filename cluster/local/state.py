@@ -45,6 +45,14 @@ def is_ours(settings: Settings) -> bool:
         return False
 
 
+def others(settings: Settings) -> list[str]:
+    """Return the names of the other clusters whose state stands beside this one's."""
+    folders = sorted(mark.parent for mark in settings.state_dir.glob(f"*/{MARK}"))
+    return [
+        folder.name for folder in folders if folder.name != settings.cluster_name and (folder / "kubeconfig").exists()
+    ]
+
+
 def check(settings: Settings) -> None:
     """Raise MachineError when the folder holds something else already."""
     folder = settings.cluster_dir

@@ -123,9 +123,7 @@ def check(settings: Settings, workers: int | None) -> None:
     kind.check_owner(settings, found)
     if not found:
         state.check(settings)
-    running = any(node.running for node in found)
-    there = preflight.Present(bool(found), running, preflight.is_filled(settings), engine.data_root(present))
-    preflight.check(settings, workers or 0, there)
+    preflight.check(settings, workers or 0, preflight.Present.of(settings, present, found))
 
 
 def prepare(settings: Settings, progress: Progress, lock: IO[str]) -> Machine:

@@ -118,7 +118,7 @@ class Looker:
         if done.published:
             memo.outcomes.clear()
         memo.outcomes.update(done.outcomes)
-        self._rooms.teller.tell_removed(seen, decided, done)
+        self._rooms.teller.tell_done(app, seen, decided, done)
         if done.changed:
             memo.applied_at = services.now()
         if not done.published:

@@ -125,6 +125,23 @@ class Receipts:
         self._put(known, persist=bool(entries))
         return [name for name in applications if not entries[name].done]
 
+    def join(self, application: str, revision: str, parent: str, *, is_new: bool) -> bool:
+        """Wait for an application too whose own manifest this push has changed, through `parent`; False if known."""
+        receipt = self._receipts.get(revision)
+        through = receipt.entries.get(parent) if receipt is not None else None
+        if receipt is None or through is None or through.done or application in receipt.entries:
+            return False
+        self._supersede(application, revision)
+        unchanged = receipt.unchanged if is_new else max(0, receipt.unchanged - 1)
+        entries = {**receipt.entries, application: Entry(application)}
+        self._put(replace(receipt, entries=entries, unchanged=unchanged))
+        return True
+
+    def is_awaited(self, application: str, revision: str) -> bool:
+        """Whether a push still waits for an application."""
+        entry = receipt.entries.get(application) if (receipt := self._receipts.get(revision)) else None
+        return entry is not None and not entry.done
+
     def overtaken(self, revision: str, by: str) -> None:
         """A push that nobody has looked at yet is not looked at any more: a newer one stands in its place."""
         receipt = self._at(revision)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from operators.kit.kube import Ref
+from operators.kit.kube import Manifest, Ref
 
 from . import health
-from .actions import PruneObject, StartOperation
+from .actions import ApplyObject, PruneObject, ReplaceObject, StartOperation
 from .comparison import extra_objects
 from .models import GROUP, KIND, Application
 from .plan import Plan
@@ -58,6 +58,13 @@ def removed_applications(plan: Plan) -> list[Ref]:
     """Return the Applications that a plan prunes."""
     pruned = [action.ref for action in plan.actions if isinstance(action, PruneObject)]
     return [ref for ref in pruned if (ref.group, ref.kind) == (GROUP, KIND)]
+
+
+def written_applications(plan: Plan) -> dict[Ref, Manifest]:
+    """Return the Applications that a plan writes, as they shall be."""
+    written = [action.manifest for action in plan.actions if isinstance(action, ApplyObject | ReplaceObject)]
+    found = {Ref.of(manifest): manifest for manifest in written}
+    return {ref: manifest for ref, manifest in found.items() if (ref.group, ref.kind) == (GROUP, KIND)}
 
 
 def held_back(told: list[Stage], parent: str) -> list[Stage]:

@@ -118,7 +118,7 @@ class Transport:
                     for line in whole:
                         yield line
             finally:
-                response.close()
+                cut(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _no_answer(request, error) from error
 
@@ -160,6 +160,13 @@ class Transport:
             except (ConfigException, OSError):
                 return False
             return True
+
+
+def cut(response: aiohttp.ClientResponse) -> None:
+    """End an answer in its middle, connection and all: a polite end of TLS would outlive the session and its loop."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
+    response.close()
 
 
 def error_of(status: int, body: bytes, subject: str, *, retry_after_s: float | None = None) -> ApiError | Conflict:

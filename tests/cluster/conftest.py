@@ -52,8 +52,5 @@ def progress(told: io.StringIO) -> Progress:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """A container engine; one that was started for this is stopped afterwards, unless others have begun to use it."""
-    there = engines.find()
-    used = engines.ensure(Settings.from_environment(), Progress(quiet=True))
-    yield used
-    if there is None:
-        engines.stop_unused(used)
+    with engines.borrowed(Settings.from_environment(), Progress(quiet=True)) as used:
+        yield used

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from cluster.local import engine, invocation, preflight
+from cluster.local import invocation, preflight
 from cluster.local.engine import Engine
 from cluster.local.errors import MachineError
 from cluster.local.kind import Node
@@ -16,8 +16,7 @@ from . import Check
 
 def check_disk(settings: Settings, present: Engine | None, found: Sequence[Node]) -> Check:
     """Room on the disks for what the cluster will yet write: what `amx up` asks for, too."""
-    running = any(node.running for node in found)
-    there = preflight.Present(bool(found), running, preflight.is_filled(settings), engine.data_root(present))
+    there = preflight.Present.of(settings, present, found)
     check = from_error("disk", lambda: preflight.check_disk(preflight.disk_needs(settings, there)))
     if check.ok or present is None or str(there.data) not in check.problem:
         return check

@@ -18,6 +18,7 @@ from aiohttp import web
 from kubernetes.aio.client.rest import RESTClientObject
 
 from operators.kit.login import default_login, new_configuration
+from operators.kit.transport import cut
 
 Mode = Literal["status", "reset", "hang", "lost", "cut"]
 _HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host", "content-encoding"})
@@ -106,10 +107,14 @@ class FaultProxy:
         async with self._session.request(**self._copy(request), data=body or None, timeout=timeout) as answer:
             headers = {key: value for key, value in answer.headers.items() if key.lower() not in _HOP}
             response = web.StreamResponse(status=answer.status, headers=headers)
-            await response.prepare(request)
-            async for chunk in answer.content.iter_any():
-                await response.write(chunk)
-            await response.write_eof()
+            try:
+                await response.prepare(request)
+                async for chunk in answer.content.iter_any():
+                    await response.write(chunk)
+                await response.write_eof()
+            except BaseException:
+                cut(answer)
+                raise
             return response
 
     def _copy(self, request: web.Request) -> dict[str, Any]:

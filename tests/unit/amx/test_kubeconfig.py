@@ -8,6 +8,7 @@ import yaml
 
 from amx import kubeconfig
 from cluster.local.errors import MachineError
+from cluster.local.settings import Settings
 
 
 def config(name: str, context: str, server: str = "https://127.0.0.1:1") -> dict[str, Any]:
@@ -64,6 +65,16 @@ def test_a_file_that_is_something_else_is_left_as_it_is(text: str, tmp_path: Pat
     assert target.read_text() == text
 
 
-def test_the_users_file_is_the_first_of_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUBECONFIG", "/first:/second")
-    assert kubeconfig.users_file() == Path("/first")
+def test_the_users_file_is_the_first_of_the_variable_that_is_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.from_environment({"AMX_STATE_DIR": str(tmp_path)})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for variable, wanted in (
+        ("/first:/second", Path("/first")),
+        (f"{settings.kubeconfig}:/second", Path("/second")),  # as after `amx env`
+        (f"{settings.kubeconfig}", tmp_path / ".kube" / "config"),
+        ("", tmp_path / ".kube" / "config"),
+    ):
+        monkeypatch.setenv("KUBECONFIG", variable)
+        assert kubeconfig.users_file(settings) == wanted

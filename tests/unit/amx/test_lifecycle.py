@@ -8,8 +8,10 @@ import pytest
 
 from amx.commands.lifecycle import _doctor_text, _status_text, _up_text
 from amx.output import Format, show
+from cluster.local import invocation, state
 from cluster.local.applications import Application
 from cluster.local.checks import Check
+from cluster.local.settings import Settings
 from cluster.local.status import NodeStatus, ReleaseStatus, Status
 from cluster.local.up import Up
 
@@ -39,16 +41,22 @@ UP = Up(
 )
 
 
-def test_a_healthy_cluster() -> None:
-    text = _status_text(STATUS)
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.from_environment({"AMX_STATE_DIR": str(tmp_path)})
+
+
+def test_a_healthy_cluster(settings: Settings) -> None:
+    text = _status_text(STATUS, settings)
     assert text.startswith("cluster automatrix is fine\n")
     assert "✓  hub-dev  Synced  Healthy  01234567" in text
     assert "http://hub-dev.localhost:8080/" in text
 
 
-def test_an_application_that_is_not_well_says_why() -> None:
-    text = _status_text(replace(STATUS, applications=(FINE, BROKEN)))
-    assert text.startswith("cluster automatrix is not fine; what is wrong: amx doctor\n")
+def test_an_application_that_is_not_well_says_why(settings: Settings) -> None:
+    text = _status_text(replace(STATUS, applications=(FINE, BROKEN)), settings)
+    first = text.partition("\n")[0]
+    assert first == f"cluster automatrix is not fine; what is wrong: {invocation.amx(settings, 'doctor')}"
     assert "✗  hub-prod" in text
     assert "replicas: not a number" in text
 
@@ -56,20 +64,28 @@ def test_an_application_that_is_not_well_says_why() -> None:
 @pytest.mark.parametrize(
     ("status", "want"),
     [
-        pytest.param(Status("x", exists=False, answers=False), "bring it up with: amx up", id="no cluster"),
+        pytest.param(Status("x", exists=False, answers=False), "amx up", id="no cluster"),
         pytest.param(replace(STATUS, answers=False), "does not answer", id="no answer"),
     ],
 )
-def test_a_cluster_that_is_not_there(status: Status, want: str) -> None:
-    assert want in _status_text(status)
+def test_a_cluster_that_is_not_there(status: Status, want: str, settings: Settings) -> None:
+    assert want in _status_text(status, settings)
 
 
-def test_up_says_how_to_go_on() -> None:
-    text = _up_text(UP, 8080)
+def test_where_there_are_others_they_are_named(settings: Settings) -> None:
+    other = replace(settings, cluster_name="second")
+    state.claim(other)
+    other.kubeconfig.touch()
+    text = _status_text(Status("automatrix", exists=False, answers=False), settings)
+    assert text == "there is no cluster automatrix; there is second: set AMX_CLUSTER_NAME=second"
+
+
+def test_up_says_how_to_go_on(settings: Settings) -> None:
+    text = _up_text(UP, settings)
     assert text.startswith("cluster automatrix is made and brought up after 61 s: 1 node\n")
-    assert "amx clone" in text
+    assert f"({invocation.amx(settings, 'clone')})" in text
     assert "amx doctor" not in text
-    assert "amx doctor" in _up_text(replace(UP, applications=(BROKEN,)), 8080)
+    assert "amx doctor" in _up_text(replace(UP, applications=(BROKEN,)), settings)
 
 
 def test_the_doctor_names_the_command_that_mends_it() -> None:

@@ -44,7 +44,9 @@ def test_exit_codes(arguments: list[str], code: int, tmp_path: Path) -> None:
 def test_what_is_wrong_is_one_line_that_names_the_remedy(tmp_path: Path) -> None:
     done = amx("kubeconfig", state=tmp_path)
     assert done.stdout == ""
-    assert done.stderr == "amx: there is no cluster automatrix (bring it up with: amx up)\n"
+    assert done.stderr.startswith("amx: there is no cluster automatrix (bring it up with: ")
+    assert done.stderr.endswith("amx up)\n")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_a_setting_that_leads_nowhere_is_one_line(
     arguments: list[str], variables: dict[str, str], says: str, tmp_path: Path
 ) -> None:
     done = amx(*arguments, state=tmp_path, **variables)
-    assert done.returncode == 1
+    assert done.returncode == (2 if "AMX_GIT_PORT" in variables else 1)
     assert done.stderr.startswith(f"amx: {says}")
     assert done.stderr.count("\n") == 1
 
@@ -72,7 +74,7 @@ def test_debug_shows_where_it_went_wrong(tmp_path: Path) -> None:
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     done = amx("demo", state=tmp_path, AMX_HTTP_PORT="eighty")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "AMX_HTTP_PORT is 'eighty'" in done.stderr
 
 

@@ -162,6 +162,45 @@ async def test_an_application_that_fails_although_its_parent_keeps_it_is_told_on
     assert any(line.startswith("root  rendered 1 object · 1 changed · applied") for line in world.told(revision))
 
 
+async def test_an_application_whose_manifest_a_push_breaks_is_told_as_failed(world: World) -> None:
+    child = application("web", automated=HEAL)
+    world.git.commit(root=[child], web=[config("a")])
+    await world.create(application("root", automated=HEAL, destination=ROOT))
+    await world.look("root")
+    child["spec"]["source"]["path"] = "wob"
+    revision = await world.push(root=[child], web=[config("a")])
+    await world.settle()
+    assert world.is_told(revision)
+    root, web = world.told(revision)[:2]
+    assert root.startswith("root  rendered 1 object · 1 changed · applied")
+    assert " · failed revision " in web
+    assert not any("unchanged" in line for line in world.told(revision))
+
+
+async def test_an_application_whose_manifest_a_push_changes_is_told_with_what_it_does_then(world: World) -> None:
+    child = application("web", automated=HEAL)
+    world.git.commit(root=[child], web=[config("a")], other=[config("b")])
+    await world.create(application("root", automated=HEAL, destination=ROOT))
+    await world.look("root")
+    child["spec"]["source"]["path"] = "other"
+    revision = await world.push(root=[child], web=[config("a")], other=[config("b")])
+    await world.settle()
+    assert world.is_told(revision)
+    assert world.told(revision)[1].startswith("web  rendered 1 object · 1 changed · 1 removed · applied")
+
+
+async def test_an_application_whose_labels_a_push_changes_is_told_as_it_is(world: World) -> None:
+    child = application("web", automated=HEAL)
+    world.git.commit(root=[child], web=[config("a")])
+    await world.create(application("root", automated=HEAL, destination=ROOT))
+    await world.look("root")
+    child["metadata"]["labels"] = {"team": "shop"}
+    revision = await world.push(root=[child], web=[config("a")])
+    await world.settle()
+    assert world.is_told(revision)
+    assert world.told(revision)[1].startswith("web  rendered 1 object · 0 changed · applied")
+
+
 async def test_an_application_that_a_person_deletes_is_waited_for_no_more(world: World) -> None:
     world.git.commit(web=[config("a")])
     await world.create(application(automated=HEAL))
