@@ -11,6 +11,8 @@ from .models import CanarySpec, GatewaySource, Metric
 
 SLOW = timedelta(milliseconds=500)
 """From when a request is slow, where nobody says."""
+ERRORS_SLO = 0.05
+"""The share of errors that no service should have: being known to be below it moves a release on."""
 SLOW_FLOOR = 0.02
 """Fewer slow requests than these are no harm: a process that has just started is slow at first."""
 
@@ -26,7 +28,7 @@ def metrics_of(spec: CanarySpec) -> tuple[Metric, ...]:
         slow = Metric(name="latency", kind="gauge", gateway=GatewaySource(signal="latency"), required=False)
     else:
         slow = Metric(name="latency", gateway=latency, floor=SLOW_FLOOR, required=required)
-    return (Metric(name="errors", gateway=GatewaySource(), required=required), slow)
+    return (Metric(name="errors", gateway=GatewaySource(), slo=ERRORS_SLO, required=required), slow)
 
 
 def unreadable(spec: CanarySpec) -> str:

@@ -147,7 +147,7 @@ class Site:
             "analysis": {
                 "metrics": [
                     {"name": "errors", "gateway": {"signal": "errors"}, "slo": 0.05},
-                    {"name": "latency", "gateway": {"signal": "latency", "above": "300ms"}, "slo": 0.1},
+                    {"name": "latency", "gateway": {"signal": "latency", "above": "400ms"}, "slo": 0.2},
                 ]
             },
             "drain": "3s",

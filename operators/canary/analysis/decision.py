@@ -30,6 +30,8 @@ LEAST_INCIDENTS = 2
 ENOUGH_INCIDENTS = 3
 """So many incidents show by themselves how errors cluster; before, they are taken to come in bursts."""
 SUPPOSED_BURST = 3.0
+LEANS = float(np.log(3.0))
+"""Evidence for a ratio beyond the tolerated one with which an objective that is met does not make a canary safe."""
 ALONE = 20.0
 """Requests of the canary without a single one of stable: then stable does not serve beside it."""
 
@@ -77,8 +79,14 @@ class Weighed:
         return np.asarray(self.harm >= np.log(1 / alpha))
 
     def is_safe(self, beta: float) -> NDArray[np.bool_]:
-        """Whether the canary is within all limits, with a risk of `beta`; the relative test has two ways to be."""
-        return np.asarray((self.relative_safe >= np.log(2 / beta)) & (self.slo_safe >= np.log(1 / beta)))
+        """Whether the canary is within its limits, with a risk of `beta`.
+
+        Where there is an objective, being within it is enough, as long as nothing speaks against the ratio: to show
+        that two small rates are alike takes ten times the requests. The relative test has two ways to be safe.
+        """
+        alike = self.relative_safe >= np.log(2 / beta)
+        unlike = np.isinf(self.slo_safe) | (self.relative_harm >= LEANS)
+        return np.asarray((self.slo_safe >= np.log(1 / beta)) & (alike | ~unlike))
 
 
 def weigh(counted: Counted, limits: Limits) -> Weighed:

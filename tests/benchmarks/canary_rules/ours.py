@@ -130,7 +130,7 @@ class Ours(Releases):
             within &= (self.events < self._limits.slo * self.total) & (
                 self._distance(self._limits.slo) >= np.log(1 / BETA)
             )
-        if self._limits.ratio is not None:
+        elif self._limits.ratio is not None:
             needed = np.log(2 / BETA)
             within &= (self._gap(self._limits.ratio) >= needed) | (self._distance(self._limits.floor) >= needed)
         return within
