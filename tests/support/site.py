@@ -23,6 +23,7 @@ GATEWAY = "gateway.networking.k8s.io"
 ON_PURPOSE = "failed on purpose"
 RATE_PER_S = 50.0
 MANAGER = "argocd-controller"
+SCRAPED = {"prometheus.io/scrape": "true", "prometheus.io/port": "8000", "prometheus.io/path": "/metrics"}
 
 
 class Users(Traffic):
@@ -130,7 +131,7 @@ class Site:
             **container,
         }
         template = {
-            "metadata": {"labels": labels},
+            "metadata": {"labels": labels, "annotations": SCRAPED},
             "spec": {"containers": [main], "terminationGracePeriodSeconds": 20},
         }
         return self._object("apps/v1", "Deployment", {"selector": {"matchLabels": labels}, "template": template})

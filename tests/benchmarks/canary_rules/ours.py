@@ -17,6 +17,7 @@ from operators.canary.analysis import dispersion
 from operators.canary.analysis.decision import LEAST_INCIDENTS, Counted, Limits, Weighed, weigh
 from operators.canary.analysis.evidence import INCIDENT_S
 from operators.canary.analysis.sequence import LOG_RATIOS, Array, at_ratio, relative_gain
+from operators.canary.measured import ERRORS_SLO
 from tests.benchmarks.canary_rules.releases import Releases
 from tests.benchmarks.canary_rules.traffic import TICK_S, Tick
 
@@ -34,8 +35,15 @@ class Step:
 
 STEPS = (Step(0.1), Step(0.25), Step(0.5), Step(1.0))
 LIMITS = Limits(ratio=2.0, floor=0.001, slo=0.01)
+DEFAULT = Limits(ratio=2.0, floor=0.001, slo=ERRORS_SLO)
+"""What a spec asks for that says nothing of metrics."""
 BARE = Limits(ratio=2.0, floor=0.001, slo=None)
-"""What a spec asks for that says nothing of limits."""
+"""What a metric asks for that says nothing of limits."""
+NAMES = {
+    LIMITS.slo: "AutoMatrix",
+    DEFAULT.slo: f"AutoMatrix, objective {1 - ERRORS_SLO:.0%}",
+    BARE.slo: "AutoMatrix without an objective",
+}
 METRICS = 2
 """Alpha is 1 % a release, shared with the latency metric that is not simulated here."""
 ALPHA = 0.01 / METRICS
@@ -47,7 +55,7 @@ class Ours(Releases):
 
     def __init__(self, releases: int, steps: tuple[Step, ...] = STEPS, limits: Limits = LIMITS) -> None:
         super().__init__(releases, steps[0].weight)
-        self.name = "AutoMatrix" if limits.slo else "AutoMatrix without an objective"
+        self.name = NAMES[limits.slo]
         self._steps, self._limits = steps, limits
         self._step = np.zeros(releases, dtype=np.int64)
         self._since = np.zeros(releases)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from operators.kit.kube import Ref
 from tests.support.site import Site, Users
@@ -16,8 +17,8 @@ from .conftest import NewSite, Totals
 Story = Callable[[Site, Users], Awaitable[None]]
 
 
-async def told(new_site: NewSite, totals: Totals, name: str, story: Story, **spec: object) -> None:
-    """Run a story on a site that has users from before its Canary is made until after it is gone."""
+async def told(new_site: NewSite, totals: Totals, name: str, story: Story, *, left: int = 2, **spec: Any) -> None:
+    """Run a story on a site that has users from before its Canary is made until after it is gone, with `left` pods."""
     async with new_site(name) as site:
         with site.users() as first:  # the router learns of pods a moment after they are ready: not counted
             assert await asyncio.to_thread(first.wait_until_answered, 90), first.tally().reasons
@@ -35,7 +36,7 @@ async def told(new_site: NewSite, totals: Totals, name: str, story: Story, **spe
         assert tally.failed == 0, f"{name}: {tally.failed} of {tally.sent} failed: {tally.reasons}"
         deployment = await site.api.get(site.ref("Deployment"))
         assert deployment is not None
-        assert deployment["status"]["availableReplicas"] == 2
+        assert deployment["status"]["availableReplicas"] == left
         assert await site.api.get(site.ref("Deployment", "web-a")) is None
         assert await site.api.get(site.ref("Deployment", "web-b")) is None
 
@@ -134,6 +135,6 @@ async def test_people_in_a_hurry(new_site: NewSite, totals: Totals) -> None:
 
 async def test_blue_green_goes_there_and_back(new_site: NewSite, totals: Totals) -> None:
     preview = {"name": "X-Preview", "value": "yes"}
-    spec = {"strategy": "blueGreen", "steps": None, "blueGreen": {"preview": preview, "hold": "2s"}}
+    spec: dict[str, Any] = {"strategy": "blueGreen", "steps": None, "blueGreen": {"preview": preview, "hold": "2s"}}
     # Nobody looks at the preview here, so nothing is counted that could be judged.
     await told(new_site, totals, "bluegreen", blue_green, **spec, analysis=None, rollbackWindow="60s")
