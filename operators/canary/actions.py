@@ -132,6 +132,16 @@ class RestoreTemplate:
 
 
 @dataclass(frozen=True)
+class NoteGeneration:
+    """Write on the Deployment up to which generation its Canary has seen it: whoever judges its health waits for that."""
+
+    ref: Ref
+    generation: str
+    """'' takes the note off."""
+    reason: str
+
+
+@dataclass(frozen=True)
 class ReleaseObject:
     """Take the ownerReference off an object, so that it outlives the Canary, and lay `patch` over it."""
 
@@ -182,6 +192,7 @@ Action = (
     | PatchRoute
     | ScaleTemplate
     | RestoreTemplate
+    | NoteGeneration
     | ReleaseObject
     | RemoveSlot
     | RunJob

@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from amx.demo.traffic import Answer, Target, Traffic
@@ -44,21 +44,23 @@ class Users(Traffic):
 
 @dataclass
 class Site:
-    """One service, with one Canary, both called `web`."""
+    """One service, with one Canary of the same name."""
 
     api: KubeApi
     namespace: str
     image: str
     port: int
-    phases: list[str] = field(default_factory=list)
+    name: str = "web"
 
     @property
     def host(self) -> str:
         return f"{self.namespace}.localhost"
 
-    def ref(self, kind: str, name: str = "web") -> Ref:
+    def ref(self, kind: str, name: str = "") -> Ref:
         groups = {"Deployment": "apps", "HTTPRoute": GATEWAY, "Canary": "automatrix.dev"}
-        return Ref(groups.get(kind, ""), kind, self.namespace, name, "v1alpha1" if kind == "Canary" else "v1")
+        return Ref(
+            groups.get(kind, ""), kind, self.namespace, name or self.name, "v1alpha1" if kind == "Canary" else "v1"
+        )
 
     def users(self, rate_per_s: float = RATE_PER_S) -> Users:
         return Users(Target(f"http://127.0.0.1:{self.port}/", self.host), rate_per_s)
@@ -151,7 +153,7 @@ class Site:
                     {"name": "latency", "gateway": {"signal": "latency", "above": "400ms"}, "slo": 0.2},
                 ]
             },
-            "drain": "3s",
+            "drain": "5s",
             "rollbackWindow": "5s",
             "progressDeadline": "40s",
             **spec,

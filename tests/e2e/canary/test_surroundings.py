@@ -88,7 +88,9 @@ async def steady(site: Site, users: Users) -> None:
     """Under constant load an autoscaler asks for the same before, in and after a release."""
     await site.api.create(autoscaler(site.namespace, 2, "1"), field_manager="kubectl-create")
     used = await _used_by_all(site)
-    await site.api.apply(autoscaler(site.namespace, 1, f"{int(used / 2.5)}m"), field_manager="kubectl-create")
+    await site.api.apply(
+        autoscaler(site.namespace, 1, f"{int(used / 2.5)}m"), field_manager="kubectl-create", force=True
+    )
     await _held(site, 3)
     async with _recorded(site) as seen:
         ended = await site.released("same load")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from operators.canary.seen import SEEN_GENERATION
 from operators.gitops.health import health_of, of_application
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -58,6 +59,8 @@ DAEMONS = {**SEEN, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "nu
         (thing("ConfigMap", deletionTimestamp="2026-01-01T00:00:00Z"), "Progressing"),
         (thing("Deployment", ROLLED, {"replicas": 2}), "Healthy"),
         (thing("Deployment", {**ROLLED, "observedGeneration": 1}, {"replicas": 2}), "Progressing"),
+        (thing("Deployment", ROLLED, {"replicas": 2}, annotations={SEEN_GENERATION: "2"}), "Healthy"),
+        (thing("Deployment", ROLLED, {"replicas": 2}, annotations={SEEN_GENERATION: "1"}), "Progressing"),
         (thing("Deployment", {**ROLLED, "updatedReplicas": 1}, {"replicas": 2}), "Progressing"),
         (thing("Deployment", {**ROLLED, "replicas": 3}, {"replicas": 2}), "Progressing"),
         (thing("Deployment", {**ROLLED, "availableReplicas": 1}, {"replicas": 2}), "Progressing"),
@@ -228,3 +231,11 @@ def test_a_deployment_says_why_its_pods_cannot_be_made() -> None:
     assert found is not None
     assert found.status == "Progressing"
     assert found.message == "0 of 2 replicas have the new template: pods are forbidden: exceeded quota"
+
+
+def test_an_application_within_another_says_which_of_its_objects_is_to_blame() -> None:
+    blamed = {"kind": "Canary", "name": "web", "health": {"status": "Degraded", "message": "rolled back: errors"}}
+    well = {"kind": "Service", "name": "web", "health": {"status": "Healthy"}}
+    found = health_of(thing("Application", {"health": {"status": "Degraded"}, "resources": [well, blamed]}), NOW)
+    assert found is not None
+    assert (found.status, found.message) == ("Degraded", "Canary web: rolled back: errors")
