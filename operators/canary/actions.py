@@ -133,7 +133,7 @@ class RestoreTemplate:
 
 @dataclass(frozen=True)
 class NoteGeneration:
-    """Write on the Deployment up to which generation its Canary has seen it: whoever judges its health waits for that."""
+    """Write on the Deployment up to which generation its Canary has seen it: its health waits for that."""
 
     ref: Ref
     generation: str
