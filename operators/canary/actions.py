@@ -132,16 +132,6 @@ class RestoreTemplate:
 
 
 @dataclass(frozen=True)
-class NoteGeneration:
-    """Write on the Deployment up to which generation its Canary has seen it: its health waits for that."""
-
-    ref: Ref
-    generation: str
-    """'' takes the note off."""
-    reason: str
-
-
-@dataclass(frozen=True)
 class ReleaseObject:
     """Take the ownerReference off an object, so that it outlives the Canary, and lay `patch` over it."""
 
@@ -192,7 +182,6 @@ Action = (
     | PatchRoute
     | ScaleTemplate
     | RestoreTemplate
-    | NoteGeneration
     | ReleaseObject
     | RemoveSlot
     | RunJob

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from .actions import Action, AddFinalizer, NoteGeneration, RunJob, ScaleTemplate, SetCapacity
+from .actions import Action, AddFinalizer, RunJob, ScaleTemplate, SetCapacity
 from .filling import plan_copies, plan_fill, plan_services, plan_unused
 from .jobs import job
 from .names import template_ref
 from .scaling import plan_scaling
-from .seen import SEEN_GENERATION, replicas_of
+from .seen import replicas_of
 from .shifting import plan_apex, plan_routes
 from .situation import Situation
 
@@ -45,17 +45,10 @@ def converge(at: Situation) -> tuple[Action, ...]:
 
 def _template(at: Situation) -> Iterator[Action]:
     live = at.seen.template
-    if live is None:
+    if live is None or replicas_of(live) == 0 or not may_empty(at):
         return
-    metadata = live["metadata"]
-    if replicas_of(live) > 0 and may_empty(at):
-        version = metadata["resourceVersion"]
-        yield ScaleTemplate(template_ref(at.canary), 0, version, f"slot {at.stable_slot} serves in its place")
-        return
-    # A pass that acts does not turn: what the published status says is about this generation.
-    generation = str(metadata.get("generation", 0))
-    if (metadata.get("annotations") or {}).get(SEEN_GENERATION) != generation:
-        yield NoteGeneration(template_ref(at.canary), generation, "the status speaks of this generation")
+    version = live["metadata"]["resourceVersion"]
+    yield ScaleTemplate(template_ref(at.canary), 0, version, f"slot {at.stable_slot} serves in its place")
 
 
 def may_empty(at: Situation) -> bool:

@@ -18,7 +18,7 @@ from . import actions
 from .configs import COPY_OF, content_hash
 from .models import FINALIZER, KIND, Canary, parse
 from .names import MANAGER
-from .seen import CANARY_LABEL, SEEN_GENERATION
+from .seen import CANARY_LABEL
 
 
 async def add_finalizer(api: KubeApi, resource: Manifest, _: actions.AddFinalizer) -> None:
@@ -103,13 +103,6 @@ async def restore_template(api: KubeApi, _: Manifest, action: actions.RestoreTem
     await api.replace(action.manifest, field_manager=MANAGER)
 
 
-async def note_generation(api: KubeApi, _: Manifest, action: actions.NoteGeneration) -> None:
-    """Gone already is as good; it is what was seen, so it holds whatever has changed since."""
-    with suppress(NotFound):
-        note = {"metadata": {"annotations": {SEEN_GENERATION: action.generation or None}}}
-        await api.patch(action.ref, note, field_manager=MANAGER)
-
-
 async def release_object(api: KubeApi, _: Manifest, action: actions.ReleaseObject) -> None:
     """Gone already is as good."""
     with suppress(NotFound):
@@ -173,7 +166,6 @@ EXECUTE: Mapping[type, Callable[[KubeApi, Manifest, Any], Awaitable[None]]] = {
     actions.PatchRoute: patch_route,
     actions.ScaleTemplate: scale,
     actions.RestoreTemplate: restore_template,
-    actions.NoteGeneration: note_generation,
     actions.ReleaseObject: release_object,
     actions.RemoveSlot: remove_slot,
     actions.RunJob: run_job,

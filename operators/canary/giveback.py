@@ -15,7 +15,6 @@ from operators.kit.kube import Manifest, Ref
 from . import foreign, routes
 from .actions import (
     Action,
-    NoteGeneration,
     PatchRoute,
     ReleaseObject,
     RemoveFinalizer,
@@ -30,7 +29,7 @@ from .models import CanaryStatus, FailedRevision, Weight
 from .names import apex_ref, deployment_ref, is_ours, route_refs, service_ref, template_ref
 from .routes import complaint
 from .scaling import plan_scaling
-from .seen import CANARY_LABEL, SEEN_GENERATION, SLOT_LABEL, ready_of, replicas_of
+from .seen import CANARY_LABEL, SLOT_LABEL, ready_of, replicas_of
 from .shifting import division
 from .situation import Situation
 from .subset import covers
@@ -64,7 +63,7 @@ def give_back(at: Situation) -> tuple[Action, ...]:
         return (*plan_scaling(at), *_to_stable(at), *_fill_template(at, template), *_hand_over(at, template))
     if at.status.quiet_since is None or at.now - at.status.quiet_since < at.spec.drain:
         return ()
-    removals = (*_removals(at), *_unnoted(at, template))
+    removals = tuple(_removals(at))
     return removals or (RemoveFinalizer("everything is given back"),)
 
 
@@ -150,11 +149,6 @@ def _hand_over(at: Situation, template: Manifest) -> Iterator[Action]:
             rules = routes.given_back_rules(at.canary, ports_of(at.canary, at.seen.apex)[0]["port"])
             metadata = {"ownerReferences": None, "annotations": {routes.APPLIED: None}}
             yield ReleaseObject(ref, {"metadata": metadata, "spec": {"rules": rules}}, "the route leads to the Service")
-
-
-def _unnoted(at: Situation, template: Manifest) -> Iterator[Action]:
-    if SEEN_GENERATION in (template["metadata"].get("annotations") or {}):
-        yield NoteGeneration(template_ref(at.canary), "", "no Canary looks at it any more")
 
 
 def _removals(at: Situation) -> Iterator[Action]:

@@ -11,7 +11,7 @@ from .models import CanarySpec, GatewaySource, Metric
 
 SLOW = timedelta(milliseconds=500)
 """From when a request is slow, where nobody says."""
-ERRORS_SLO = 0.02
+ERRORS_SLO = 0.05
 """The share of errors that no service should have: being known to be below it moves a release on."""
 SLOW_FLOOR = 0.02
 """Fewer slow requests than these are no harm: a process that has just started is slow at first."""

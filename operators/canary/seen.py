@@ -13,8 +13,6 @@ from .terms import Sample, Slot
 
 CANARY_LABEL = "automatrix.dev/canary"
 SLOT_LABEL = "automatrix.dev/slot"
-SEEN_GENERATION = "automatrix.dev/canary-seen-generation"
-"""Annotation of the Deployment: up to which of its generations the Canary's published status speaks of it."""
 REVISION = "automatrix.dev/revision"
 """Annotation of a slot Deployment: the hash of what it runs."""
 

@@ -9,8 +9,6 @@ from operators.kit.kube import Manifest
 from .verdict import DEGRADED, HEALTHY, PROGRESSING, SUSPENDED, UNKNOWN, Health, conditions_of, is_seen, is_true
 
 _NOT_SEEN = Health(PROGRESSING, "its controller has not seen the newest change yet")
-SEEN_BY_CANARY = "automatrix.dev/canary-seen-generation"
-"""Annotation of a Deployment that a Canary releases: up to which generation the Canary's status speaks of it."""
 
 
 def deployment(manifest: Manifest) -> Health:
@@ -20,10 +18,6 @@ def deployment(manifest: Manifest) -> Health:
         return Health(SUSPENDED, "paused")
     if not is_seen(manifest):
         return _NOT_SEEN
-    metadata = manifest.get("metadata") or {}
-    seen = (metadata.get("annotations") or {}).get(SEEN_BY_CANARY)
-    if seen is not None and seen != str(metadata.get("generation", 0)):
-        return Health(PROGRESSING, "its Canary has not seen the newest change yet")
     progressing = conditions_of(status).get("Progressing") or {}
     if progressing.get("reason") == "ProgressDeadlineExceeded":
         return Health(DEGRADED, f"exceeded its progress deadline{_why(status)}")

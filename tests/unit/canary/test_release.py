@@ -6,10 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from operators.canary.seen import SEEN_GENERATION
-from operators.gitops.health import health_of
 from operators.kit.kube import Ref
-from tests.support.canary_world import APEX, CANARY, METRIC, NAMESPACE, ROUTE, TEMPLATE, World, spec
+from tests.support.canary_world import APEX, CANARY, METRIC, NAMESPACE, ROUTE, World, spec
 
 SERVES_A = {"automatrix.dev/canary": "web", "automatrix.dev/slot": "a"}
 SERVES_B = {"automatrix.dev/canary": "web", "automatrix.dev/slot": "b"}
@@ -330,23 +328,6 @@ async def test_deleting_gives_everything_back() -> None:
         assert found is not None
         assert not found["metadata"].get("ownerReferences")
     assert world.api.find(Ref("apps", "Deployment", NAMESPACE, "web-a")) is None
-    assert SEEN_GENERATION not in (world.api.find(TEMPLATE) or {})["metadata"].get("annotations", {})
-
-
-async def test_a_push_is_never_healthy_between_its_arrival_and_the_first_look_at_it(world: World) -> None:
-    def is_healthy() -> bool:
-        live = [health_of(world.api.find(ref) or {}, world.now) for ref in (TEMPLATE, CANARY)]
-        return all(one is not None and one.status == "Healthy" for one in live)
-
-    await world.settle()
-    assert is_healthy()
-    await world.push("app:2")
-    while world.status.phase != "Succeeded":
-        assert not is_healthy(), f"in phase {world.status.phase}"
-        await world.look()
-        world.now += timedelta(seconds=2)
-    await world.settle()
-    assert is_healthy()
 
 
 async def test_what_is_only_observed_goes_on_and_its_alarm_is_remembered() -> None:
