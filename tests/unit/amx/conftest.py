@@ -48,7 +48,7 @@ def write(name, text):
 def turn(attempt, phase, weight, **traffic):
     write("production", json.dumps(dict(traffic, weight=weight)))
     write("canary", f"{{attempt}}|{{phase}}|{{weight}}|{{phase.lower()}}")
-    time.sleep(0.3)
+    time.sleep(1 if phase == "Analysing" else 0.2)
 
 def release(env):
     # As fast as one can watch; what serves already is no release.
@@ -118,6 +118,7 @@ class World:
         self.heals = True
         self.numbers = itertools.count()
         """Of the requests to production: spreads them evenly over the versions."""
+        self.bad_numbers = itertools.count()
 
     def make(self) -> None:
         names = {"python": sys.executable, "world": str(self.folder), "values": VALUES, "production": PRODUCTION}
@@ -156,7 +157,7 @@ class World:
         now = json.loads((self.folder / "production").read_text())
         number = next(self.numbers)
         is_new = number * 37 % 100 < float(now["weight"] or 0)
-        if is_new and number * 7 % 10 < now["rate"] * 10:
+        if is_new and now["rate"] and next(self.bad_numbers) % 3 == 0:
             return 500, b'{"error": "failed on purpose: HUB_ERROR_RATE"}'
         if is_new and (self.folder / "dropping").exists():
             return 502, b"{}"

@@ -45,7 +45,7 @@ class Notes:
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LIVE_TIMEOUT_S", "SETTLE_TIMEOUT_S"):
         monkeypatch.setattr(steps, name, 10.0)
-    monkeypatch.setattr(steps, "HEAL_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(steps, "HEAL_TIMEOUT_S", 6.0)
     monkeypatch.setattr(releases, "RELEASE_TIMEOUT_S", 10.0)
     monkeypatch.setattr(releases, "SETTLE_TIMEOUT_S", 5.0)
 
