@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(output: OutputOption = Format.TEXT) -> None:
-    """Tell the platform's story on the running cluster: push, change, drift, a broken push, rollback."""
+    """Tell the platform's story on the running cluster: push, change, drift, a broken push, rollback, releases."""
     from rich.console import Console
 
     from amx import kubeconfig
@@ -52,6 +52,7 @@ def _summary(result: Result, settings: Settings) -> str:
     count = f"{requests.sent} requests were sent meanwhile, {requests.failed} failed"
     lines = ["", *(f"{'✓' if step.ok else '✗'} {step.name:<11} {step.says}" for step in result.steps)]
     reasons += "".join(f", {step.failed_requests} during {step.name}" for step in result.steps if step.failed_requests)
+    count += f", and {result.meant} met the bad release" if result.meant else ""
     lines += [f"{'✗' if requests.failed else '✓'} {'requests':<11} {count}{f' ({reasons})' if reasons else ''}", ""]
     if not result.ok:
         return "\n".join([*lines, "The story did not go as told. What is wrong with the cluster: amx doctor"])

@@ -39,6 +39,14 @@ class Push:
     receipt: tuple[str, ...]
     """The lines of the receipt, without git's `remote: `."""
 
+    def quote(self) -> str:
+        """Return the receipt in one line, for a message."""
+        return " / ".join(self.receipt) or "it is empty"
+
+    def last_of(self, application: str) -> str:
+        """Return the receipt's last word on an application; '' where it says nothing of it."""
+        return next((line for line in reversed(self.receipt) if application in line), "")
+
 
 class Checkout:
     """A clone of the platform's repository on its tracked branch."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .checkout import Checkout, Push
 from .narrator import Narrator
-from .traffic import Traffic
+from .traffic import Tally, Target, Traffic
 
 
 class StepFailed(Exception):
@@ -21,12 +21,22 @@ class Scene:
     traffic: Traffic
     narrator: Narrator
     kubectl: tuple[str, ...]
-    """The command with its kubeconfig and namespace."""
+    """The command with its kubeconfig and namespace; a namespace that is named after it counts instead."""
+    production: Target
+    """Where hub-prod answers."""
     run_id: str
     """Makes the messages of this run differ from those of any other."""
     first_message: str = ""
     commits: list[str] = field(default_factory=list)
     """What the rollback takes back, newest last."""
+    others: Tally = field(default_factory=Tally)
+    """Requests of clients that were there for one step."""
+    meant: int = 0
+    """Requests that met a failure of a version that fails on purpose."""
+
+    def tally(self) -> Tally:
+        """Return the counts of all clients so far."""
+        return self.traffic.tally() + self.others
 
     def push(self) -> Push:
         """Push and pass the receipt on."""

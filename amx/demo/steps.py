@@ -6,16 +6,15 @@ A step returns one line on what it saw and raises `StepFailed` when that is not 
 from __future__ import annotations
 
 import json
-import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from cluster.local.commands import Command, output
 
-from .checkout import Push, replace_value
+from .checkout import replace_value
 from .scene import Scene, StepFailed
+from .watching import watching
 
 APPLICATION = "hub-dev"
 NAMESPACE = "hub-dev"
@@ -50,23 +49,12 @@ def heal_drift(scene: Scene) -> str:
     wanted = _replicas(scene)
     wrong = wanted + 1
     # The watch starts first: healing is faster than a second kubectl would start.
-    watch = subprocess.Popen(
-        [*scene.kubectl, "get", DEPLOYMENT, "--watch", "--output", 'jsonpath={.spec.replicas}{"\\n"}'],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    with watch:
-        try:
-            replicas = _lines_until(watch, time.monotonic() + HEAL_TIMEOUT_S)
-            next(replicas, "")
-            command = ("scale", DEPLOYMENT, f"--replicas={wrong}")
-            scene.narrator.command(f"kubectl -n {NAMESPACE} {' '.join(command)}")
-            _kubectl(scene, *command)
-            healed_s = _time_to_heal(replicas, wrong, wanted)
-        finally:
-            watch.kill()
+    with watching(scene.kubectl, (DEPLOYMENT,), "{.spec.replicas}", HEAL_TIMEOUT_S) as replicas:
+        next(replicas, "")
+        command = ("scale", DEPLOYMENT, f"--replicas={wrong}")
+        scene.narrator.command(f"kubectl -n {NAMESPACE} {' '.join(command)}")
+        _kubectl(scene, *command)
+        healed_s = _time_to_heal(replicas, wrong, wanted)
     return f"{DEPLOYMENT} was back at {wanted} replica{'s' if wanted != 1 else ''} {healed_s:.2f} s after it was edited"
 
 
@@ -80,9 +68,9 @@ def push_broken(scene: Scene) -> str:
     push = scene.push()
     refusal = [line for line in push.receipt if APPLICATION in line]
     if not any("failed" in line for line in refusal):
-        raise StepFailed(f"the receipt does not say that {APPLICATION} failed: {_quote(push)}")
+        raise StepFailed(f"the receipt does not say that {APPLICATION} failed: {push.quote()}")
     if not any("replicas" in line for line in refusal):
-        raise StepFailed(f"the receipt does not say what is wrong: {_quote(push)}")
+        raise StepFailed(f"the receipt does not say what is wrong: {push.quote()}")
     if not scene.traffic.wait_until_settled(serving, SETTLE_TIMEOUT_S):
         raise StepFailed(f"{serving!r} was serving, and now it is {scene.traffic.current()!r}")
     return f"refused in {push.seconds:.1f} s; {serving!r} is still what users read"
@@ -110,7 +98,7 @@ def _go_live(scene: Scene, message: str) -> float:
     """Push; return the seconds from its start to the first answer with `message`, once every instance gives it."""
     push = scene.push()
     if not any(APPLICATION in line and "applied" in line for line in push.receipt):
-        raise StepFailed(f"the receipt does not say that {APPLICATION} was applied: {_quote(push)}")
+        raise StepFailed(f"the receipt does not say that {APPLICATION} was applied: {push.quote()}")
     read = scene.traffic.wait_until_read(message, LIVE_TIMEOUT_S)
     if read is None:
         raise StepFailed(
@@ -132,18 +120,6 @@ def _time_to_heal(replicas: Iterator[str], wrong: int, wanted: int) -> float:
     raise StepFailed(f"{DEPLOYMENT} was not corrected within {HEAL_TIMEOUT_S:.0f} s")
 
 
-def _lines_until(process: subprocess.Popen[str], deadline: float) -> Iterator[str]:
-    """Yield what a process prints; when the deadline comes the process is ended, which ends its output."""
-    timer = threading.Timer(max(0.0, deadline - time.monotonic()), process.kill)
-    timer.daemon = True
-    timer.start()
-    try:
-        for line in process.stdout or ():
-            yield line.strip()
-    finally:
-        timer.cancel()
-
-
 def _replicas(scene: Scene) -> int:
     manifest: dict[str, Any] = json.loads(_kubectl(scene, "get", DEPLOYMENT, "--output", "json"))
     return int(manifest["spec"]["replicas"])
@@ -151,7 +127,3 @@ def _replicas(scene: Scene) -> int:
 
 def _kubectl(scene: Scene, *arguments: str) -> str:
     return output(Command([*scene.kubectl, *arguments], title=f"kubectl {arguments[0]}"), timeout_s=KUBECTL_TIMEOUT_S)
-
-
-def _quote(push: Push) -> str:
-    return " / ".join(push.receipt) or "it is empty"

@@ -20,13 +20,14 @@ from cluster.local.errors import MachineError
 from cluster.local.progress import Progress
 from cluster.local.settings import Settings
 
-from . import steps
+from . import releases, steps
 from .checkout import Checkout
 from .narrator import Narrator
 from .scene import Scene, StepFailed
 from .traffic import Tally, Target, Traffic
 
 HOST = "hub-dev.localhost"
+PRODUCTION = "hub-prod.localhost"
 FIRST_ANSWER_TIMEOUT_S = 180.0
 
 
@@ -46,6 +47,8 @@ STORY: tuple[Step, ...] = (
     Step("drift", "Drift is healed", "somebody edits a live object by hand", steps.heal_drift),
     Step("broken", "A broken push", "a wrong value: refused, and what runs keeps running", steps.push_broken),
     Step("rollback", "Rollback", "git revert, and nothing else", steps.roll_back),
+    Step("release", "A release in steps", "production ships by a Canary: judged at every step", releases.good),
+    Step("bad-release", "A bad release", "a version with errors: it comes back by itself", releases.bad),
 )
 
 
@@ -67,6 +70,8 @@ class Result:
 
     steps: tuple[Told, ...]
     requests: Tally = field(default_factory=Tally)
+    meant: int = 0
+    """Requests that met a failure of the bad release, beside those of `requests` that failed."""
     url: str = ""
 
     @property
@@ -83,9 +88,11 @@ def tell(settings: Settings, narrator: Narrator, story: Sequence[Step] = STORY) 
     _wait_for_service(target, progress)
     with tempfile.TemporaryDirectory(prefix="amx-demo-") as folder, Traffic(target) as traffic:
         checkout = Checkout(clone.clone(settings, Path(folder) / "platform", progress))
-        scene = Scene(checkout, traffic, narrator, _kubectl_of(kubectl, settings), secrets.token_hex(2))
+        kubectl_of = _kubectl_of(kubectl, settings)
+        production = Target(target.url, PRODUCTION)
+        scene = Scene(checkout, traffic, narrator, kubectl_of, production, secrets.token_hex(2))
         told = tuple(perform(scene, story))
-    return Result(told, traffic.tally(), f"http://{HOST}:{settings.http_port}/")
+    return Result(told, scene.tally(), scene.meant, f"http://{HOST}:{settings.http_port}/")
 
 
 def perform(scene: Scene, story: Sequence[Step] = STORY) -> list[Told]:
@@ -93,12 +100,12 @@ def perform(scene: Scene, story: Sequence[Step] = STORY) -> list[Told]:
     done = list[Told]()
     for number, step in enumerate(story, start=1):
         scene.narrator.chapter(number, step.title, step.explanation)
-        started, failed_before = time.monotonic(), scene.traffic.tally().failed
+        started, failed_before = time.monotonic(), scene.tally().failed
         try:
             says, ok = step.run(scene), True
         except (StepFailed, MachineError) as error:
             says, ok = str(error), False
-        failed = scene.traffic.tally().failed - failed_before
+        failed = scene.tally().failed - failed_before
         done.append(Told(step.name, ok, round(time.monotonic() - started, 2), says, failed))
         scene.narrator.done(says, ok=ok)
         if not ok:

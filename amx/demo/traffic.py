@@ -65,6 +65,10 @@ class Tally:
     failed: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
+    def __add__(self, other: Tally) -> Tally:
+        """Return both together."""
+        return Tally(self.sent + other.sent, self.failed + other.failed, self.reasons + other.reasons)
+
 
 async def ask(session: aiohttp.ClientSession, target: Target) -> Answer:
     """Send one request; never raises for what a network or a server can do."""

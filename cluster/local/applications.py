@@ -29,8 +29,8 @@ class Application:
 
     @property
     def is_fine(self) -> bool:
-        """Whether it is as Git says, and healthy."""
-        return self.sync == "Synced" and self.health == "Healthy"
+        """Whether it is as Git says, and healthy; or Suspended: a release asks somebody, and what ran runs on."""
+        return self.sync == "Synced" and self.health in {"Healthy", "Suspended"}
 
 
 def applications(kubectl: Kubectl) -> list[Application]:

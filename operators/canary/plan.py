@@ -137,8 +137,11 @@ def _plan(at: Situation, found: tuple[Problem, ...], actions: tuple[Action, ...]
 def _counted(at: Situation) -> CanaryStatus:
     status = at.status
     observed = at.data_plane.highest.get(at.other_slot, 0) if not at.data_plane.problem else None
+    template = at.seen.template or {"metadata": {}}
+    generation = int(template["metadata"].get("generation") or 0)
     return status.but(
         observed_generation=at.canary.generation,
+        template=status.template.but(generation=generation),
         weight=status.weight.but(written=at.weight, observed=observed),
         replicas=sum(at.seen.slot(slot).replicas for slot in SLOTS),
         ready_replicas=sum(at.seen.slot(slot).ready for slot in SLOTS),

@@ -30,19 +30,22 @@ def compare(app: Application, seen: Seen, now: datetime) -> Comparison:
     """Compare Git and cluster; without a rendered target the answer is Unknown and the list stays as it was."""
     if seen.target is None:
         known = app.status.health.status if app.status.health and not seen.complete else ""
-        verdicts = [_counted_health(manifest, now) for manifest in seen.tracked]
+        verdicts = _counted(seen.tracked, now)
         whole = known or health.of_application(verdicts, live=len(verdicts), wanted=len(app.status.resources))
         return Comparison("Unknown", app.status.resources, whole, (), _until(verdicts))
     extra = extra_objects(app, seen.target, seen.tracked)
-    resources = [_of_desired(entry, now, seen.causes.get(entry.ref, "")) for entry in seen.target.objects]
-    resources += [_of_extra(app, live, now) for live in extra]
+    healths = health.healths_of([*(entry.live for entry in seen.target.objects if entry.live), *extra], now)
+    resources = [
+        _of_desired(entry, healths.get(entry.ref), seen.causes.get(entry.ref, "")) for entry in seen.target.objects
+    ]
+    resources += [_of_extra(app, live, healths[Ref.of(live)]) for live in extra]
     differs = any(entry.differs for entry in seen.target.objects) or any(
         not options.ignores_extraneous(live) for live in extra
     )
     live = [entry.live for entry in seen.target.objects if entry.live is not None]
     counted = [*live, *(manifest for manifest in extra if not options.ignores_extraneous(manifest))]
     itself = Ref(GROUP, KIND, app.metadata.namespace, app.name)
-    verdicts = [_counted_health(manifest, now) for manifest in counted if Ref.of(manifest) != itself]
+    verdicts = _counted([manifest for manifest in counted if Ref.of(manifest) != itself], now)
     whole = health.of_application(verdicts, live=len(counted), wanted=len(seen.target.objects))
     if not seen.complete:
         resources += _unread(app, resources)
@@ -87,34 +90,38 @@ def _until(verdicts: Iterable[health.Health | None]) -> datetime | None:
     return min((one.until for one in verdicts if one is not None and one.until is not None), default=None)
 
 
-def _counted_health(manifest: Manifest, now: datetime) -> health.Health | None:
+def _counted(manifests: Iterable[Manifest], now: datetime) -> list[health.Health | None]:
+    live = list(manifests)
+    healths = health.healths_of(live, now)
+    return [_counted_health(manifest, healths[Ref.of(manifest)]) for manifest in live]
+
+
+def _counted_health(manifest: Manifest, verdict: health.Health | None) -> health.Health | None:
     annotations = manifest["metadata"].get("annotations") or {}
     if str(annotations.get(options.IGNORE_HEALTH, "")).lower() == "true":
         return None
-    verdict = health.health_of(manifest, now)
     is_child = manifest.get("kind") == KIND and str(manifest.get("apiVersion", "")).startswith(f"{GROUP}/")
     if verdict is not None and is_child and verdict.status in (health.MISSING, health.UNKNOWN):
         return None
     return verdict
 
 
-def _of_desired(entry: Compared, now: datetime, cause: str) -> ResourceStatus:
+def _of_desired(entry: Compared, verdict: health.Health | None, cause: str) -> ResourceStatus:
     status = _described(entry.desired, "OutOfSync" if entry.differs else "Synced")
     if entry.live is None:
         return status.but(health=HealthStatus(status=health.MISSING))
-    return status.but(**_health_field(entry.live, now, cause))
+    return status.but(**_health_field(verdict, cause))
 
 
-def _of_extra(app: Application, live: Manifest, now: datetime) -> ResourceStatus:
-    status = _described(live, "OutOfSync").but(requires_pruning=True, **_health_field(live, now))
+def _of_extra(app: Application, live: Manifest, verdict: health.Health | None) -> ResourceStatus:
+    status = _described(live, "OutOfSync").but(requires_pruning=True, **_health_field(verdict))
     policy = app.spec.sync_policy
     chosen = options.Options.of(policy.sync_options if policy else ()).deletion("Prune", live)
     return status.but(requires_deletion_confirmation=True) if chosen == "confirm" else status
 
 
-def _health_field(live: Manifest, now: datetime, cause: str = "") -> dict[str, HealthStatus]:
+def _health_field(verdict: health.Health | None, cause: str = "") -> dict[str, HealthStatus]:
     """Only bad news comes with its words: the rest changes too often to be worth a write."""
-    verdict = health.health_of(live, now)
     if verdict is None:
         return {}
     if verdict.status == health.DEGRADED and (message := verdict.because(cause).message):

@@ -97,9 +97,9 @@ def _outcome(app: Application, seen: Seen, plan: Plan, now: datetime) -> list[St
 
 
 def _unhealthy(verdict: str, seen: Seen, now: datetime) -> str:
-    live = [(entry.ref, entry.live) for entry in seen.target.objects if entry.live] if seen.target else []
-    found = [(ref, health.health_of(manifest, now)) for ref, manifest in live]
-    worst = [(ref, one) for ref, one in found if one is not None and one.status == verdict]
+    live = [entry.live for entry in seen.target.objects if entry.live] if seen.target else []
+    found = health.healths_of(live, now)
+    worst = [(ref, one) for ref, one in found.items() if one is not None and one.status == verdict]
     if not worst:
         return verdict
     ref, one = min(worst, key=lambda entry: entry[0] not in seen.causes)  # one that says why comes first

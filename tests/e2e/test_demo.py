@@ -41,6 +41,12 @@ def test_no_request_failed(told: Told) -> None:
     assert requests["failed"] == 0, requests["reasons"]
 
 
+def test_the_bad_release_failed_a_few_users_and_came_back(told: Told, amx: Amx) -> None:
+    assert 0 < told.result["meant"] < told.result["requests"]["sent"] / 10
+    canaries = json.loads(amx("canary", "status", "hub-api", "--namespace", "hub-prod", "--output", "json").stdout)
+    assert [one["phase"] for one in canaries["canaries"]] == ["Idle"]
+
+
 def test_a_program_learns_how_it_ended(told: Told) -> None:
     assert told.result["ok"] is True
     assert told.code == 0, told.errors

@@ -116,6 +116,8 @@ class Copy(Model):
 class TemplateStatus(Model):
     """The Deployment that stands model."""
 
+    generation: int = 0
+    """Of the Deployment at the last look; a larger one has not been looked at, and may be a release."""
     scaled_down_at: Time | None = None
     """When the operator took its pods away last."""
     scaled_up_by: str = ""

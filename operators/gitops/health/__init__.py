@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from operators.kit.kube import Manifest
+from operators.kit.kube import Manifest, Ref
 
 from . import applications, automatrix, autoscaling, cluster, gateway, network, storage, workloads
 from .verdict import DEGRADED, HEALTHY, MISSING, ORDER, PROGRESSING, SUSPENDED, UNKNOWN, Health, worst
@@ -39,13 +39,22 @@ __all__ = [
     "UNKNOWN",
     "Health",
     "health_of",
+    "healths_of",
     "of_application",
     "worst",
 ]
 
 
+def healths_of(manifests: Iterable[Manifest], now: datetime) -> dict[Ref, Health | None]:
+    """Return the health of live objects that belong together, some of which speak for others."""
+    live = list(manifests)
+    late = automatrix.lagging(live)
+    judged = ((Ref.of(one), one) for one in live)
+    return {ref: automatrix.NOT_SEEN if ref in late else health_of(one, now) for ref, one in judged}
+
+
 def health_of(manifest: Manifest, now: datetime) -> Health | None:
-    """Return the health of a live object; a broken status is Unknown, never an error."""
+    """Return the health of a live object by itself; a broken status is Unknown, never an error."""
     if (manifest.get("metadata") or {}).get("deletionTimestamp"):
         return Health(PROGRESSING, "pending deletion")
     check = _check_for(manifest)

@@ -4,6 +4,8 @@ The Git repository, its hook and the git client are real; behind them stand an H
 and a `kubectl` of a few lines. tests/e2e/test_demo.py tells the same story on the real platform.
 """
 
+import itertools
+import json
 import subprocess
 import sys
 import textwrap
@@ -16,6 +18,7 @@ from pathlib import Path
 import pytest
 
 VALUES = "gitops/environments/dev/hub/values.yaml"
+PRODUCTION = "gitops/environments/prod/hub/values.yaml"
 FIRST_VALUES = """\
 api:
   # how many
@@ -23,13 +26,60 @@ api:
   env:
     HUB_MESSAGE: Hello from dev
 """
+FIRST_PRODUCTION = """\
+api:
+  env:
+    HUB_MESSAGE: Hello from prod
+    HUB_ERROR_RATE: 0
+"""
 HOOK = """\
 #!{python}
-import pathlib, subprocess, sys, yaml
+import json, os, pathlib, subprocess, sys, time, yaml
 world = pathlib.Path({world!r})
+
+def read(revision, path):
+    text = subprocess.run(["git", "show", revision + ":" + path], capture_output=True, text=True).stdout
+    return yaml.safe_load(text)["api"]
+
+def write(name, text):
+    (world / "new").write_text(text)
+    os.replace(world / "new", world / name)
+
+def turn(attempt, phase, weight, **traffic):
+    write("production", json.dumps(dict(traffic, weight=weight)))
+    write("canary", f"{{attempt}}|{{phase}}|{{weight}}|{{phase.lower()}}")
+    time.sleep(1 if phase == "Analysing" else 0.2)
+
+def release(env):
+    # As fast as one can watch; what serves already is no release.
+    known = json.loads((world / "production").read_text())
+    attempt = int((world / "canary").read_text().partition("|")[0])
+    old, new, rate = known["old"], env["HUB_MESSAGE"], env["HUB_ERROR_RATE"]
+    if new == old:
+        turn(attempt, "Idle", 0, old=old, new=old, rate=0)
+        print("gitops  hub-prod  rendered 8 objects · 1 changed · applied 0.1 s · healthy 0.2 s")
+        return
+    for phase, weight in (("Preparing", 0), ("Shifting", ""), ("Analysing", 20)):
+        turn(attempt + 1, phase, weight, old=old, new=new, rate=rate)
+    if (world / "unsure").exists():
+        turn(attempt + 1, "Held", 20, old=old, new=new, rate=rate)
+        print("gitops  hub-prod  rendered 8 objects · 1 changed · applied 0.1 s · healthy 0.2 s")
+    elif rate and not (world / "careless").exists():
+        turn(attempt + 1, "RollingBack", 0, old=old, new=new, rate=rate)
+        turn(attempt + 1, "RolledBack", 0, old=old, new=new, rate=rate)
+        failed = "" if (world / "mute").exists() else "failed Canary hub-prod/hub-api: rolled back: errors"
+        print("gitops  hub-prod  rendered 8 objects · 1 changed · applied 0.1 s · " + failed)
+    else:
+        turn(attempt + 1, "Promoting", 100, old=old, new=new, rate=rate)
+        turn(attempt + 1, "Succeeded", "", old=new, new=new, rate=0)
+        print("gitops  hub-prod  rendered 8 objects · 1 changed · applied 0.1 s · healthy 0.2 s")
+
 for line in sys.stdin:
-    text = subprocess.run(["git", "show", line.split()[1] + ":{values}"], capture_output=True, text=True).stdout
-    values = yaml.safe_load(text)["api"]
+    before, after = line.split()[:2]
+    if read(before, {production!r}) != read(after, {production!r}):
+        release(read(after, {production!r})["env"])
+        continue
+    values = read(after, {values!r})
     if (world / "silent").exists():
         continue
     if not isinstance(values["replicas"], int) and not (world / "gullible").exists():
@@ -41,8 +91,8 @@ for line in sys.stdin:
 KUBECTL = """\
 #!{python}
 import json, pathlib, sys, time
-replicas = pathlib.Path({world!r}) / "replicas"
 arguments = sys.argv[1:]
+replicas = pathlib.Path({world!r}) / ("canary" if "canaries.automatrix.dev" in arguments else "replicas")
 if "scale" in arguments:
     replicas.write_text(arguments[-1].partition("=")[2])
 elif "--watch" in arguments:
@@ -66,16 +116,22 @@ class World:
         self.failing = threading.Event()
         """While set, every request fails."""
         self.heals = True
+        self.numbers = itertools.count()
+        """Of the requests to production: spreads them evenly over the versions."""
+        self.bad_numbers = itertools.count()
 
     def make(self) -> None:
-        names = {"python": sys.executable, "world": str(self.folder), "values": VALUES}
+        names = {"python": sys.executable, "world": str(self.folder), "values": VALUES, "production": PRODUCTION}
         (self.folder / "replicas").write_text("1")
         (self.folder / "serving").write_text("Hello from dev")
+        (self.folder / "production").write_text('{"old": "Hello from prod", "new": "", "rate": 0, "weight": 0}')
+        (self.folder / "canary").write_text("0|Idle|0|")
         self._program(self.kubectl, KUBECTL.format(**names))
         self._git("init", "--quiet", "--bare", "--initial-branch=main", str(self.remote))
         seed = self.clone("seed")
-        (seed / VALUES).parent.mkdir(parents=True)
-        (seed / VALUES).write_text(FIRST_VALUES)
+        for path, values in ((VALUES, FIRST_VALUES), (PRODUCTION, FIRST_PRODUCTION)):
+            (seed / path).parent.mkdir(parents=True)
+            (seed / path).write_text(values)
         identity = ("-c", "user.name=seed", "-c", "user.email=seed@example.invalid")
         self._git("-C", str(seed), "add", ".")
         self._git("-C", str(seed), *identity, "commit", "--quiet", "-m", "Seed")
@@ -86,11 +142,26 @@ class World:
         self._git("clone", "--quiet", str(self.remote), str(self.folder / name))
         return self.folder / name
 
-    def values(self) -> str:
+    def values(self, path: str = VALUES) -> str:
         done = subprocess.run(
-            ["git", "-C", str(self.remote), "show", f"main:{VALUES}"], capture_output=True, text=True, check=True
+            ["git", "-C", str(self.remote), "show", f"main:{path}"], capture_output=True, text=True, check=True
         )
         return done.stdout
+
+    def answer(self, host: str) -> tuple[int, bytes]:
+        """What the service of the miniature says to one request."""
+        if self.failing.is_set():
+            return 503, b"{}"
+        if not host.startswith("hub-prod"):
+            return 200, b'{"message": "%s"}' % (self.folder / "serving").read_bytes()
+        now = json.loads((self.folder / "production").read_text())
+        number = next(self.numbers)
+        is_new = number * 37 % 100 < float(now["weight"] or 0)
+        if is_new and now["rate"] and next(self.bad_numbers) % 3 == 0:
+            return 500, b'{"error": "failed on purpose: HUB_ERROR_RATE"}'
+        if is_new and (self.folder / "dropping").exists():
+            return 502, b"{}"
+        return 200, json.dumps({"message": now["new"] if is_new else now["old"]}).encode()
 
     def set(self, switch: str) -> None:
         (self.folder / switch).touch()
@@ -129,8 +200,8 @@ def address(world: World) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            body = b'{"message": "%s"}' % (world.folder / "serving").read_bytes()
-            self.send_response(503 if world.failing.is_set() else 200)
+            status, body = world.answer(self.headers["Host"])
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

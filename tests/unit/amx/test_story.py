@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from amx.demo import steps, story
+from amx.demo import releases, steps, story
 from amx.demo.checkout import Checkout, replace_value
 from amx.demo.scene import Scene
 from amx.demo.story import STORY, Result, Told, perform
@@ -45,15 +45,19 @@ class Notes:
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LIVE_TIMEOUT_S", "SETTLE_TIMEOUT_S"):
         monkeypatch.setattr(steps, name, 10.0)
-    monkeypatch.setattr(steps, "HEAL_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(steps, "HEAL_TIMEOUT_S", 6.0)
+    monkeypatch.setattr(releases, "RELEASE_TIMEOUT_S", 10.0)
+    monkeypatch.setattr(releases, "SETTLE_TIMEOUT_S", 5.0)
 
 
 def tell(world: "World", address: str, run: str, notes: Notes | None = None) -> Result:
     with Traffic(Target(address, "hub-dev.localhost"), rate_per_s=50) as traffic:
         assert traffic.wait_until_answered(10)
         checkout = Checkout(world.clone(f"clone-{run}"))
-        told = perform(Scene(checkout, traffic, notes or Notes(), (str(world.kubectl),), run))
-    return Result(tuple(told), traffic.tally())
+        production = Target(address, "hub-prod.localhost")
+        scene = Scene(checkout, traffic, notes or Notes(), (str(world.kubectl),), production, run)
+        told = perform(scene)
+        return Result(tuple(told), scene.tally(), scene.meant)
 
 
 def test_every_step_is_told_and_no_request_fails(world: "World", address: str) -> None:
@@ -63,6 +67,22 @@ def test_every_step_is_told_and_no_request_fails(world: "World", address: str) -
     assert result.ok
     assert result.requests.sent > 20
     assert any(line.startswith("remote: gitops  hub-dev  rendered 7") for line in notes.lines), "receipts are shown"
+
+
+def test_releases_are_shown_turn_by_turn_and_git_says_what_runs(world: "World", address: str) -> None:
+    notes = Notes()
+    result = tell(world, address, "a1", notes)
+    chart = [line.split() for line in notes.lines if "% of answers new" in line]
+    good, bad = chart[: (end := [line[2] for line in chart].index("Succeeded") + 1)], chart[end:]
+    assert [(line[2], line[3]) for line in good] == [
+        ("Preparing", "0"), ("Shifting", "0"), ("Analysing", "20"), ("Promoting", "100"), ("Succeeded", "100"),
+    ]  # fmt: skip
+    assert [(line[2], line[3]) for line in bad] == [
+        ("Preparing", "0"), ("Shifting", "0"), ("Analysing", "20"), ("RollingBack", "0"), ("RolledBack", "0"),
+    ]  # fmt: skip
+    assert result.meant > 0, "the bad release's failures are counted apart"
+    assert any("failed Canary hub-prod/hub-api: rolled back" in line for line in notes.lines)
+    assert "HUB_MESSAGE: Better (a1)\n    HUB_ERROR_RATE: 0\n" in world.values(releases.VALUES)
 
 
 def test_told_again_it_ends_as_before_whatever_the_user_did_meanwhile(world: "World", address: str) -> None:
@@ -91,6 +111,10 @@ def test_after_a_story_that_broke_off_the_next_one_begins_from_good_values(world
     [
         pytest.param("silent", "first-push", "the receipt does not say that hub-dev was applied", id="no receipt"),
         pytest.param("gullible", "broken", "the receipt does not say that hub-dev failed", id="a broken push is taken"),
+        pytest.param("unsure", "release", "it did not become Succeeded but stayed Held", id="a release waits"),
+        pytest.param("dropping", "release", "requests failed: {'HTTP 502'", id="a release fails requests"),
+        pytest.param("careless", "bad-release", "it did not become RolledBack", id="a bad release is promoted"),
+        pytest.param("mute", "bad-release", "the receipt does not say that hub-prod is failed", id="nobody is told"),
     ],
 )
 def test_a_step_that_did_not_do_what_it_says_ends_the_story(

@@ -72,6 +72,14 @@ async def test_a_good_release_goes_step_by_step_and_stays_where_it_was_tested(wo
     assert [past.outcome for past in world.status.history] == ["Promoted"]
 
 
+async def test_it_says_up_to_which_change_of_the_deployment_it_has_looked(world: World) -> None:
+    await world.push("app:2")
+    await world.until("Succeeded")
+    await world.settle()
+    deployment = world.api.find(Ref("apps", "Deployment", NAMESPACE, "app")) or {}
+    assert world.status.template.generation == deployment["metadata"]["generation"] > 1
+
+
 async def test_harm_brings_it_back_at_once_and_is_remembered(world: World) -> None:
     await world.push("app:2")
     await world.until("Analysing")

@@ -201,6 +201,12 @@ def test_an_application_is_stuck_when_nothing_comes_by_itself(
     assert application("hub-dev", status, spec).is_stuck is stuck
 
 
+def test_nobody_waits_for_a_release_that_asks_somebody() -> None:
+    asking = application("hub-prod", FINE | {"health": {"status": "Suspended"}})
+    assert asking.is_fine, "what ran before runs on"
+    assert Patience().awaited([application("bootstrap", FINE), asking], 0) == []
+
+
 def test_nobody_waits_for_what_does_not_come() -> None:
     bootstrap, broken = application("bootstrap", FINE), application("hub", {"operationState": {"phase": "Error"}})
     starting = application("api", FINE | {"health": {"status": "Progressing"}})

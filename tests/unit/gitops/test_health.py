@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from operators.gitops.health import health_of, of_application
+from operators.gitops.health import health_of, healths_of, of_application
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SEEN = {"observedGeneration": 2}
@@ -185,6 +185,23 @@ def test_health(live: dict[str, Any], want: str | None) -> None:
     found = health_of(live, NOW)
     assert (found.status if found else None) == want
     assert found is None or found.status == "Healthy" or found.message or live["kind"] in ("Job", "Application")
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "want"),
+    [
+        pytest.param({"template": {"generation": 1}}, "Progressing", id="the newest change may be a release"),
+        pytest.param({"template": {"generation": 2}}, "Degraded", id="it speaks of the newest change"),
+        pytest.param({}, "Degraded", id="an older operator is taken at its word"),
+    ],
+)
+def test_a_canary_speaks_of_a_change_of_its_deployment_once_its_operator_has_looked_at_it(
+    looked_at: dict[str, Any], want: str
+) -> None:
+    status = {**SEEN, **says("Stalled", message="rolled back: errors"), **looked_at}
+    canary = thing("Canary", status, {"targetRef": {"name": "x"}})
+    told = healths_of([thing("Deployment", ROLLED, {"replicas": 2}), canary], NOW)
+    assert [one.status for one in told.values() if one] == ["Healthy", want]
 
 
 def test_an_application_is_as_well_as_its_worst_object() -> None:
