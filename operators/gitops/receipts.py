@@ -82,6 +82,7 @@ class Receipts:
         self._store = ReceiptStore(api, namespace)
         self._receipts: dict[str, Receipt] = {}
         self._changed = asyncio.Event()
+        self._heard: Callable[[Receipt], None] = lambda _: None
 
     async def load(self) -> None:
         """Read the receipts an earlier engine left; an unfinished one goes on where it was."""
@@ -91,6 +92,20 @@ class Receipts:
     async def run(self) -> None:
         """Write what changes, until cancelled; the last changes are written on the way out."""
         await self._store.run()
+
+    def on_change(self, heard: Callable[[Receipt], None]) -> None:
+        """Have `heard(receipt)` called with every change of one, from within the note; it must not raise."""
+        self._heard = heard
+
+    def all(self) -> list[Receipt]:
+        """Every receipt that is known."""
+        return list(self._receipts.values())
+
+    def reported(self, application: str, revision: str, state: str) -> None:
+        """A commit shows this state of an application on its Git host; kept, so that nobody posts it again."""
+        receipt = self._receipts.get(revision)
+        if receipt is not None:
+            self._put(replace(receipt, reported={**receipt.reported, application: state}))
 
     def announced(self, repo_url: str, before: str, after: str, received_at: datetime | None = None) -> None:
         """A push was received; `after` is its revision, 40 hex digits.
@@ -253,6 +268,7 @@ class Receipts:
             del self._receipts[oldest.revision]
         self._changed.set()
         self._changed = asyncio.Event()
+        self._heard(receipt)
 
 
 def _unfinished_lines(receipt: Receipt | None, revision: str, timeout_s: float) -> list[str]:
