@@ -170,7 +170,7 @@ class Receipts:
         A note of an application the push was not expected to touch (a new one, from an app-of-apps) joins it
         when it says something: a change, a failure or its end.
         """
-        receipt = self._home(application, revision)
+        receipt = self._home(application, revision, stage)
         entry = receipt.entries.get(application)
         if entry is None:
             worth_saying = isinstance(stage, Failed | Removed) or (
@@ -226,12 +226,15 @@ class Receipts:
                 yield Said(tuple(_unfinished_lines(receipt, revision, timeout_s)), end="timeout")
                 return
 
-    def _home(self, application: str, revision: str) -> Receipt:
+    def _home(self, application: str, revision: str, stage: Stage) -> Receipt:
         """The receipt a note belongs to.
 
-        An application that an earlier push touched becomes healthy at the revision of a later, unrelated push.
+        An application that an earlier push touched becomes healthy at the revision of a later, unrelated push. A commit
+        that nobody has announced, and that changes something, is a push of its own.
         """
         own = self._receipts.get(revision)
+        if own is None and isinstance(stage, Rendered) and stage.changed + stage.removed > 0:
+            return self._at(revision)
         if own is not None and application in own.entries:
             return own
         waiting = (r for r in self._receipts.values() if application in r.entries and not r.entries[application].done)

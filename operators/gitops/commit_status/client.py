@@ -78,7 +78,7 @@ class Client:
         if 200 <= code < 300 or place.host.has_it_already(code, text):
             return
         said = _scrub(_message(text), repository, token)
-        if code in (408, 429) or code >= 500 or (code == 403 and _is_limit(headers)):
+        if code in (408, 409, 429) or code >= 500 or (code == 403 and _is_limit(headers, text)):
             raise Later(f"{_origin(place)} answered {code}{said}", _wait_s(headers))
         if 300 <= code < 400:
             raise Refused(f"{_origin(place)} answered {code}: the repository has moved, change its URL", code)
@@ -124,9 +124,9 @@ def _certificates(place: Place, repository: Repository) -> ssl.SSLContext | bool
     return ssl.create_default_context(cadata=repository.ca) if is_own else True
 
 
-def _is_limit(headers: Mapping[str, str]) -> bool:
+def _is_limit(headers: Mapping[str, str], text: str) -> bool:
     """Whether a 403 is GitHub's way to say "too many requests"."""
-    return "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0"
+    return "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0" or "rate limit" in text.lower()
 
 
 def _wait_s(headers: Mapping[str, str]) -> float | None:

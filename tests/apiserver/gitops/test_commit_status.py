@@ -19,7 +19,11 @@ CANARY = {
     "apiVersion": "automatrix.dev/v1alpha1",
     "kind": "Canary",
     "metadata": {"name": "web"},
-    "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}},
+    "spec": {
+        "targetRef": {"name": "web"},
+        "traffic": {"parentRefs": [{"name": "web"}]},
+        "steps": [{"weight": 20, "hold": "30s"}],
+    },
 }
 
 
@@ -82,7 +86,7 @@ def _went_back(canary: Manifest) -> Manifest:
         "type": "Stalled",
         "status": "True",
         "reason": "RolledBack",
-        "message": "went back to 1.4.2: errors 7 % of 5 %",
+        "message": "rolled back: errors 7 % of 5 %",
         "lastTransitionTime": "2026-01-01T12:00:00Z",
     }
     return {"observedGeneration": canary["metadata"]["generation"], "conditions": [condition]}

@@ -117,7 +117,7 @@ async def test_a_commit_goes_from_pending_to_success_with_what_was_done(desk: De
 async def test_a_canary_that_went_back_is_a_failure_with_its_reason_and_a_later_success_counts(
     desk: Desk, host: GitHost
 ) -> None:
-    reason = "Canary shop/web: went back to 1.4.2: errors 7.1 % of 5 %" + " and so on" * 40
+    reason = "Canary shop/web: rolled back: errors 7.1 % of 5 %" + " and so on" * 40
     async with desk.life() as receipts:
         push(receipts)
         receipts.note("web", SHA, Rendered(7, 2))
@@ -125,7 +125,7 @@ async def test_a_canary_that_went_back_is_a_failure_with_its_reason_and_a_later_
         await host.until(host.states, "failed")
         failed = host.shown[-1]
         assert failed.state == {"github": "failure", "gitlab": "failed"}[desk.kind]
-        assert failed.description.startswith("Canary shop/web: went back to 1.4.2: errors 7.1 % of 5 %")
+        assert failed.description.startswith("Canary shop/web: rolled back: errors 7.1 % of 5 %")
         assert len(failed.description) == 140
         receipts.note("web", SHA, Applied(20.0))
         await nothing_more(host)
@@ -163,6 +163,18 @@ async def test_without_a_webhook_only_what_a_commit_changes_is_told(host: GitHos
     assert [one.context for one in host.shown] == [WEB]
 
 
+async def test_without_a_webhook_a_commit_that_was_overtaken_is_not_told_of_the_newer_ones_health(
+    host: GitHost,
+) -> None:
+    async with Desk(host).life() as receipts:
+        receipts.note("web", SHA, Rendered(7, 2))
+        receipts.note("web", SHA, Progressing("Deployment web: 1 of 2 ready"))
+        await host.until(host.states, "begun")
+        be_healthy(receipts, NEWER)
+        await host.until(lambda: len(host.shown) == 3, "both ended")
+    assert (host.states(revision=SHA), host.states(revision=NEWER)) == (["pending", "error"], ["success"])
+
+
 async def test_a_commit_that_was_overtaken_does_not_stay_pending(desk: Desk, host: GitHost) -> None:
     async with desk.life() as receipts:
         push(receipts)
@@ -190,6 +202,7 @@ FAULTS = {
     "a server error": Fault(502),
     "too many requests": Fault(429, {"Retry-After": "0"}),
     "GitHub's other word for it": Fault(403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "0"}),
+    "and its third": Fault(403, message="You have exceeded a secondary rate limit"),
     "a closed connection": Fault(0),
 }
 

@@ -28,7 +28,7 @@ PLACES = [
     ("https://git.example.org/acme/web", "https://git.example.org/api/v3/repos/acme/web"),
     ("https://code.example.org/gitlab/acme/web.git", "https://code.example.org/gitlab/api/v4/projects/acme%2Fweb"),
     ("https://github.com/acme", ""),
-    ("https://github.com.example.net/acme/web", ""),
+    ("https://github.com.example.net/acme/web", "https://github.com.example.net/api/v3/repos/acme/web"),
     ("https://notgithub.com/acme/web", ""),
     ("http://git.automatrix-system.svc.cluster.local/platform.git", ""),
     ("file:///srv/acme/web.git", ""),
