@@ -25,7 +25,7 @@ from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.lease import Lease, LeaseSettings
 from operators.kit.logging import configure, get_logger
 
-from . import handlers
+from . import commit_status, handlers
 from .engine import Engine, Services
 from .http import HttpDeps, build_app
 from .kill import KillSwitch
@@ -90,6 +90,7 @@ def _webhook_secrets(secret: Manifest | None) -> WebhookSecrets:
 
 async def run(settings: Settings) -> None:
     """Run until stopped by SIGTERM or SIGINT."""
+    statuses = commit_status.settings_of(settings)
     stop = asyncio.Event()
     _stop_by_signal(stop)
     async with AsyncExitStack() as stack:
@@ -132,6 +133,9 @@ async def run(settings: Settings) -> None:
             asyncio.create_task(engine.poll(), name="poll"),
             asyncio.create_task(stop.wait(), name="stop"),
         ]
+        if statuses is not None:
+            reporter = commit_status.build(api, receipts, engine.roster, origin.repository, statuses)
+            tasks.append(asyncio.create_task(reporter.run(), name="commit statuses"))
         stack.push_async_callback(_cancel, tasks)
         watching = asyncio.create_task(kopf_ready.wait(), name="ready")
         done, _ = await asyncio.wait([*tasks, watching], return_when=asyncio.FIRST_COMPLETED)

@@ -174,6 +174,10 @@ class GitOrigin:
             del self._repositories[url]
         await self._git.keep_only(named)
 
+    async def repository(self, url: str) -> Repository:
+        """Join a URL with its credentials; raises SourceError."""
+        return await self._repository(url)
+
     async def _repository(self, url: str) -> Repository:
         """Join a URL with its credentials.
 

@@ -63,15 +63,21 @@ async def remove_finalizer(context: Context, action: RemoveFinalizer) -> None:
 
 async def emit(context: Context, action: Emit) -> None:
     """Write an Event about the Application."""
-    metadata, now = context.application["metadata"], format_time(context.now())
+    event = build_event(context.application, action, context.now())
+    await context.api.create(event, field_manager=MANAGER)
+
+
+def build_event(application: Manifest, action: Emit, at: datetime) -> Manifest:
+    """Return an Event about an Application."""
+    metadata, now = application["metadata"], format_time(at)
     subject = {
-        "apiVersion": context.application["apiVersion"],
-        "kind": context.application["kind"],
+        "apiVersion": application["apiVersion"],
+        "kind": application["kind"],
         "namespace": metadata["namespace"],
         "name": metadata["name"],
         "uid": metadata.get("uid"),
     }
-    event = {
+    return {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": f"{metadata['name']}.{uuid.uuid4().hex[:16]}", "namespace": metadata["namespace"]},
@@ -84,7 +90,6 @@ async def emit(context: Context, action: Emit) -> None:
         "lastTimestamp": now,
         "count": 1,
     }
-    await context.api.create(event, field_manager=MANAGER)
 
 
 async def refuse(api: KubeApi, manifest: Manifest, error: Invalid, now: datetime) -> Manifest | None:

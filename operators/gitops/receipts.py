@@ -82,6 +82,7 @@ class Receipts:
         self._store = ReceiptStore(api, namespace)
         self._receipts: dict[str, Receipt] = {}
         self._changed = asyncio.Event()
+        self._heard: Callable[[Receipt], None] = lambda _: None
 
     async def load(self) -> None:
         """Read the receipts an earlier engine left; an unfinished one goes on where it was."""
@@ -91,6 +92,20 @@ class Receipts:
     async def run(self) -> None:
         """Write what changes, until cancelled; the last changes are written on the way out."""
         await self._store.run()
+
+    def on_change(self, heard: Callable[[Receipt], None]) -> None:
+        """Have `heard(receipt)` called with every change of one, from within the note; it must not raise."""
+        self._heard = heard
+
+    def all(self) -> list[Receipt]:
+        """Every receipt that is known."""
+        return list(self._receipts.values())
+
+    def reported(self, application: str, revision: str, state: str) -> None:
+        """A commit shows this state of an application on its Git host; kept, so that nobody posts it again."""
+        receipt = self._receipts.get(revision)
+        if receipt is not None:
+            self._put(replace(receipt, reported={**receipt.reported, application: state}))
 
     def announced(self, repo_url: str, before: str, after: str, received_at: datetime | None = None) -> None:
         """A push was received; `after` is its revision, 40 hex digits.
@@ -155,7 +170,7 @@ class Receipts:
         A note of an application the push was not expected to touch (a new one, from an app-of-apps) joins it
         when it says something: a change, a failure or its end.
         """
-        receipt = self._home(application, revision)
+        receipt = self._home(application, revision, stage)
         entry = receipt.entries.get(application)
         if entry is None:
             worth_saying = isinstance(stage, Failed | Removed) or (
@@ -211,12 +226,15 @@ class Receipts:
                 yield Said(tuple(_unfinished_lines(receipt, revision, timeout_s)), end="timeout")
                 return
 
-    def _home(self, application: str, revision: str) -> Receipt:
+    def _home(self, application: str, revision: str, stage: Stage) -> Receipt:
         """The receipt a note belongs to.
 
-        An application that an earlier push touched becomes healthy at the revision of a later, unrelated push.
+        An application that an earlier push touched becomes healthy at the revision of a later, unrelated push. A commit
+        that nobody has announced, and that changes something, is a push of its own.
         """
         own = self._receipts.get(revision)
+        if own is None and isinstance(stage, Rendered) and stage.changed + stage.removed > 0:
+            return self._at(revision)
         if own is not None and application in own.entries:
             return own
         waiting = (r for r in self._receipts.values() if application in r.entries and not r.entries[application].done)
@@ -253,6 +271,7 @@ class Receipts:
             del self._receipts[oldest.revision]
         self._changed.set()
         self._changed = asyncio.Event()
+        self._heard(receipt)
 
 
 def _unfinished_lines(receipt: Receipt | None, revision: str, timeout_s: float) -> list[str]:

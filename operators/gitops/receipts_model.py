@@ -151,6 +151,8 @@ class Receipt:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     superseded_by: str = ""
     """A newer push that came before anybody looked at this one."""
+    reported: Mapping[str, str] = field(default_factory=dict)
+    """By application, the state that the commit shows on its Git host (`commit_status`)."""
 
     @property
     def done(self) -> bool:
@@ -169,6 +171,7 @@ class Receipt:
             "unchanged": self.unchanged,
             "supersededBy": self.superseded_by,
             "applications": [_entry_json(entry) for entry in self.entries.values()],
+            **({"reported": dict(self.reported)} if self.reported else {}),
         }
 
     @classmethod
@@ -183,6 +186,7 @@ class Receipt:
             unchanged=int(data.get("unchanged", 0)),
             entries={item["name"]: _entry_from(item) for item in data.get("applications", [])},
             superseded_by=str(data.get("supersededBy", "")),
+            reported={str(name): str(state) for name, state in dict(data.get("reported") or {}).items()},
         )
 
 

@@ -13,36 +13,42 @@ def receipt_lines(receipt: Receipt) -> list[str]:
     return [*found, *closing_lines(receipt)]
 
 
+def steps(entry: Entry) -> list[str]:
+    """What was done so far, and what is waited for; a failure is not among it."""
+    done: list[str] = []
+    if entry.rendered:
+        count = entry.rendered.objects
+        done += [f"rendered {count} object{'' if count == 1 else 's'}", f"{entry.rendered.changed} changed"]
+        done += [f"{entry.rendered.removed} removed"] if entry.rendered.removed else []
+    if entry.applied_s is not None:
+        done.append(f"applied {entry.applied_s:.1f} s")
+    if entry.healthy_s is not None:
+        done.append(f"healthy {entry.healthy_s:.1f} s")
+    if entry.superseded_by:
+        done.append(f"superseded by {entry.superseded_by[:12]}")
+    if entry.removed:
+        done.append("removed")
+    if entry.waiting:
+        done.append(entry.waiting)
+    return done
+
+
 def entry_lines(entry: Entry) -> list[str]:
     """One line that grows with every stage, and the further lines of a failure.
 
     `gitops  hub-dev  rendered 7 objects · 2 changed · applied 0.8 s · healthy 3.1 s`
     """
-    steps: list[str] = []
-    if entry.rendered:
-        count = entry.rendered.objects
-        steps += [f"rendered {count} object{'' if count == 1 else 's'}", f"{entry.rendered.changed} changed"]
-        steps += [f"{entry.rendered.removed} removed"] if entry.rendered.removed else []
-    if entry.applied_s is not None:
-        steps.append(f"applied {entry.applied_s:.1f} s")
-    if entry.healthy_s is not None:
-        steps.append(f"healthy {entry.healthy_s:.1f} s")
-    if entry.superseded_by:
-        steps.append(f"superseded by {entry.superseded_by[:12]}")
-    if entry.removed:
-        steps.append("removed")
-    if entry.waiting:
-        steps.append(entry.waiting)
+    said = steps(entry)
     more: list[str] = []
     if entry.failed:
         first, *more = entry.failed.message.splitlines() or [""]
         place = f"{entry.failed.file}:{entry.failed.line}" if entry.failed.line else entry.failed.file
         named = not place or first.startswith(f"{place}:")
-        steps.append(" ".join(["failed", *([] if named else [f"{place}:"]), first]))
+        said.append(" ".join(["failed", *([] if named else [f"{place}:"]), first]))
         if entry.rendered is None:
             more.append("nothing was applied; the running version stays")
     head = f"{PREFIX}  {entry.application}  "
-    return [head + (" · ".join(steps) or "waiting for its turn"), *(f"{head}  {line}" for line in more)]
+    return [head + (" · ".join(said) or "waiting for its turn"), *(f"{head}  {line}" for line in more)]
 
 
 def closing_lines(receipt: Receipt) -> list[str]:

@@ -41,6 +41,16 @@ class Settings:
     """GITOPS_WAVE_DELAY_S: after a wave that changed something, before its health counts."""
     deletion_budget: int = 20
     """GITOPS_DELETION_BUDGET: automation that would prune more than this (and half of an Application) asks first."""
+    commit_status: bool = False
+    """GITOPS_COMMIT_STATUS: whether commits show on GitHub and GitLab what became of them."""
+    commit_status_label: str = "gitops"
+    """GITOPS_COMMIT_STATUS_LABEL: a status is called <label>/<application>; one of its own for each cluster."""
+    commit_status_target_url: str = ""
+    """GITOPS_COMMIT_STATUS_TARGET_URL: where a status leads; {application} and {revision} are filled in."""
+    commit_status_github_url: str = ""
+    """GITOPS_COMMIT_STATUS_GITHUB_URL: the API of a GitHub Enterprise server whose name does not tell it."""
+    commit_status_gitlab_url: str = ""
+    """GITOPS_COMMIT_STATUS_GITLAB_URL: the same of a GitLab."""
     log_level: str = "INFO"
     """GITOPS_LOG_LEVEL."""
     allow_file_repositories: bool = False

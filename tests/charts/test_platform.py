@@ -109,6 +109,25 @@ def test_the_probes_ask_the_engine_itself(platform: Render) -> None:
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
 
 
+def test_commit_statuses_are_off_by_default_and_need_no_further_rights(platform: Render) -> None:
+    def statuses(objects: dict[str, Any]) -> dict[str, str]:
+        container = objects["Deployment/gitops-engine"]["spec"]["template"]["spec"]["containers"][0]
+        return {one["name"]: one["value"] for one in container["env"] if "COMMIT_STATUS" in one["name"]}
+
+    plain = platform()
+    on = platform(
+        gitops={"commitStatus": {"enabled": True, "label": "prod", "gitlab": {"baseURL": "https://code.example.com"}}}
+    )
+    assert statuses(plain) == {}
+    assert statuses(on) == {
+        "GITOPS_COMMIT_STATUS": "true",
+        "GITOPS_COMMIT_STATUS_GITLAB_URL": "https://code.example.com",
+        "GITOPS_COMMIT_STATUS_LABEL": "prod",
+    }
+    for name in ("Role/gitops-engine", "ClusterRole/automatrix-gitops-engine"):
+        assert on[name]["rules"] == plain[name]["rules"]
+
+
 def test_a_key_of_its_own_is_made_for_webhooks(platform: Render, helm: Helm) -> None:
     secret = platform()["Secret/argocd-secret"]["data"]
 
@@ -122,6 +141,10 @@ WRONG = [
     ({"gitops": {"manages": {"*": ["pods"]}}}, "- gitops.manages: Additional property * is not allowed"),
     ({"gitops": {"env": {"PATH": "/"}}}, "- gitops.env: Additional property PATH is not allowed"),
     ({"gitops": {"sshKnownHosts": ["github.com"]}}, "- gitops.sshKnownHosts.0: Does not match pattern"),
+    (
+        {"gitops": {"commitStatus": {"github": {"enterpriseBaseURL": "http://git.example.com"}}}},
+        "- gitops.commitStatus.github.enterpriseBaseURL: Does not match pattern",
+    ),
     ({"crds": {"applications": True}}, "- crds.applications: crds.applications must be one of the following"),
     (
         {"gitops": {"env": {"GITOPS_LOG_LEVEL": "DEBUG"}}},

@@ -58,6 +58,7 @@ def repository_for(
         client_key=data.get("tlsClientCertKey", ""),
         insecure=data.get("insecure", "").lower() == "true",
         proxy=data.get("proxy", ""),
+        commit_status_token=exact.get("commitStatusToken") or template.get("commitStatusToken", ""),
     )
     host = canonical_url(url).partition("://")[2].partition("/")[0]
     certificates = tls_certificates or {}

@@ -21,6 +21,7 @@ class Repository:
     `known_hosts` is the text of an OpenSSH known_hosts file; a host that is not in it is refused.
     `ca` is a PEM bundle that replaces the system's for this remote; `insecure` turns certificate checks off
     (never those of SSH host keys). `client_certificate` and `client_key` are PEM. `proxy` is a URL.
+    `commit_status_token` is for the Git host's API, where that wants another one than Git.
     """
 
     url: str
@@ -34,6 +35,7 @@ class Repository:
     client_key: str = ""
     insecure: bool = False
     proxy: str = ""
+    commit_status_token: str = ""
 
     def __repr__(self) -> str:
         return f"Repository({scrub_url(self.url)!r})"
@@ -69,6 +71,7 @@ class Repository:
         """The text without any of this remote's secrets."""
         # A token is at times given as the user's name with an empty password.
         secrets = [self.password, self.bearer_token, self.ssh_private_key, self.client_key, self.proxy]
+        secrets.append(self.commit_status_token)
         secrets += [] if self.password else [self.username]
         for secret in secrets:
             if secret:
