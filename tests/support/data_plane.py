@@ -25,6 +25,8 @@ from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.testing.controlplane import die_with_parent
 from tests.support.helm import ROOT, Helm
 
+PROGRAMS = ("traefik", "prometheus")
+"""What of the cache's programs a data plane is made of."""
 DEFINITIONS = ROOT / "charts/gateway-api/files"
 START_S = 60.0
 _HELM = Helm()

@@ -29,6 +29,7 @@ from operators.kit.kubernetes_api import KubernetesApi
 from tests.support.data_plane import (
     DEFINITIONS,
     HOST,
+    PROGRAMS,
     Backend,
     Replica,
     free_port,
@@ -48,7 +49,7 @@ def data_programs(pytestconfig: pytest.Config) -> dict[str, Path]:
     """Return the paths of Traefik and Prometheus; they are built at the first use (minutes)."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        return binaries.ensure(Settings.from_environment(), ["traefik", "prometheus"], Progress())
+        return binaries.ensure(Settings.from_environment(), PROGRAMS, Progress())
 
 
 @dataclass
