@@ -12,7 +12,8 @@ from operators.kit.testing.controlplane import ControlPlane
 from tests.support import definitions
 from tests.support.beside import Beside, side_by_side, story_of
 
-AT_ONCE = 8
+AT_ONCE = 6
+"""More than that keep two processors no busier."""
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,23 +1,34 @@
-"""The operator as its Deployment runs it: a process with probes, a Lease, kopf's watch, and the chart's rights only."""
+"""The operator as its Deployment runs it: a process with probes, a Lease, kopf's watch, and the chart's rights only.
+
+It serves all namespaces, so it is no story beside others: it would serve theirs as well.
+"""
 
 from __future__ import annotations
 
-from operator import attrgetter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from cluster.local.settings import ROOT
 from operators.kit.kube import Ref
+from operators.kit.kubernetes_api import KubernetesApi
+from operators.kit.testing.controlplane import ControlPlane
 from tests.apiserver.charts.identity import kubeconfig_of
-from tests.support.beside import Beside, Scene, Stories, Story
+from tests.support.beside import Scene
 from tests.support.canary_process import running
-from tests.support.canary_stage import canary
+from tests.support.canary_stage import canary, furnished
 from tests.support.helm import Helm
 
-STORIES = Stories()
 NAME = "canary-operator"
 RIGHTS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+
+
+@pytest.fixture
+async def stage(api: KubernetesApi, namespace: str, kubernetes: ControlPlane, tmp_path: Path) -> AsyncIterator[Scene]:
+    scene = Scene(api, namespace, kubernetes=kubernetes, folder=tmp_path)
+    async with furnished(scene):
+        yield scene
 
 
 async def _rights(stage: Scene) -> Path:
@@ -35,11 +46,10 @@ async def _rights(stage: Scene) -> Path:
     return await kubeconfig_of(stage.api, stage.kubernetes, account, stage.folder)
 
 
-@STORIES.add
-async def it_serves_with_the_charts_rights_says_so_and_ends_when_told(stage: Scene) -> None:
+async def test_it_serves_with_the_charts_rights_says_so_and_ends_when_told(stage: Scene) -> None:
     template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "migrate:1"}]}}
     gates = [{"name": "expand", "at": "start", "job": {"template": {"template": template}}}]
-    spec = canary(stage.namespace, gates=gates, analysis={"metrics": []}, progressDeadline="30s")
+    spec = canary(stage.namespace, gates=gates, analysis={"metrics": []}, progressDeadline="10s")
     settings = {"CANARY_NAMESPACE": stage.namespace, "CANARY_TRUST_GATEWAYS": "true"}
     async with running(await _rights(stage), stage.folder, **settings) as operator:
         assert await operator.answers("/healthz")
@@ -60,9 +70,3 @@ async def it_serves_with_the_charts_rights_says_so_and_ends_when_told(stage: Sce
         await stage.until_gone("Canary", "web")
     log = (stage.folder / "log").read_text()
     assert "orbidden" not in log, log[-3000:]
-
-
-@pytest.mark.parametrize("story", STORIES, ids=attrgetter("name"))
-@pytest.mark.asyncio(loop_scope="session")
-async def test_story(story: Story, beside: Beside) -> None:
-    await beside.told(story)
