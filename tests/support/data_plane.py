@@ -27,7 +27,6 @@ from tests.support.helm import ROOT, Helm
 
 PROGRAMS = ("traefik", "prometheus")
 """What of the cache's programs a data plane is made of."""
-DEFINITIONS = ROOT / "charts/gateway-api/files"
 START_S = 60.0
 _HELM = Helm()
 HOST = "hub.localhost"

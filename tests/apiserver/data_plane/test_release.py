@@ -18,8 +18,7 @@ from tests.support import canary_stage
 from tests.support.canary_stage import Stage, deployment
 from tests.support.data_plane import HOST, Backend, Load, own_address, until
 from tests.support.endpoints import play_endpoints
-
-from .conftest import Gateway
+from tests.support.gateway import Gateway
 
 GROUP = "gateway.networking.k8s.io"
 METRICS = [
