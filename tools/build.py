@@ -1,7 +1,7 @@
 """Have all that the tests run in the cache before the first of them starts: `python -m tools.build`.
 
-In:  the user's settings. Out: exit code 0 with the programs of a real API server and the images in the cache. The first
-time that takes long and all processors: no test shall run, and be judged, beside it.
+In:  the user's settings. Out: exit code 0 with the programs of a real API server and of a real data plane, and the
+images, in the cache. The first time that takes long and all processors: no test shall run, and be judged, beside it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,17 @@ from cluster.local.errors import MachineError
 from cluster.local.progress import Progress
 from cluster.local.settings import Settings
 from operators.kit.testing import controlplane
+from tests.support import data_plane
+
+PROGRAMS = (*controlplane.PROGRAMS, *data_plane.PROGRAMS)
+"""Before the images: once those are there, Go's sources are thrown away."""
 
 
 def main() -> int:
     """Pull or build what is missing; return the exit code."""
     settings, progress = Settings.from_environment(), Progress()
     try:
-        binaries.ensure(settings, controlplane.PROGRAMS, progress)
+        binaries.ensure(settings, PROGRAMS, progress)
         with engine.borrowed(settings, progress):
             images.ensure(settings, ("node", *up.OWN_IMAGES), progress)
     except MachineError as error:

@@ -1,4 +1,4 @@
-"""Take the figures and write docs/benchmarks.md: `python -m tests.benchmarks [rules] [engine] [up]`, or all."""
+"""Take figures and write docs/benchmarks.md: `python -m tests.benchmarks [rules] [canaries] [engine] [up]`, or all."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from cluster.local.progress import Progress
 from cluster.local.settings import ROOT
-from tests.benchmarks import figures, measures
+from tests.benchmarks import canaries, figures, measures, shifts
 from tests.benchmarks.canary_rules import figures as canary_figures
 from tests.benchmarks.figures import Section
 from tests.benchmarks.stage import stage
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-WORDS = ("rules", "engine", "up")
+WORDS = ("rules", "canaries", "engine", "up")
 
 
 async def engine(folder: Path, progress: Progress) -> list[Section]:
@@ -31,6 +31,15 @@ async def engine(folder: Path, progress: Progress) -> list[Section]:
     return sections
 
 
+async def canary_operator(folder: Path, progress: Progress) -> list[Section]:
+    """Take the canary operator's figures."""
+    with progress.step("a release of many steps under load"):
+        sections = [await shifts.confirmation(folder)]
+    with progress.step(f"{canaries.CANARIES} Canaries: adopted, then idle"):
+        sections.append(await canaries.idle(folder))
+    return sections
+
+
 def main(words: list[str]) -> int:
     """Take what `words` ask for; the page is written only when all of it was taken."""
     if not set(words) <= set(WORDS):
@@ -42,6 +51,8 @@ def main(words: list[str]) -> int:
         with progress.step("canary rules: the grid of simulated releases"):
             sections.append(canary_figures.take())
     with tempfile.TemporaryDirectory(prefix="amx-bench-") as name:
+        if "canaries" in wanted:
+            sections += asyncio.run(canary_operator(Path(name), progress))
         if "engine" in wanted:
             sections += asyncio.run(engine(Path(name), progress))
         if "up" in wanted:

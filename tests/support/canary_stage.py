@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,13 +22,12 @@ from operators.canary.routers import Feature
 from operators.canary.seen import GateAnswer
 from operators.canary.settings import Settings
 from operators.canary.verdicts import Case, Judgement
-from operators.kit.errors import ApiError, Conflict
 from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.watches import Watched, Watches
+from tests.support.canary_players import GATEWAY, Kubelet, play_gateway
 
-HANGS_S = 60.0
+HANGS_S = 120.0
 """Nothing takes nearly as long; a test that waits for more hangs."""
-GATEWAY = "gateway.networking.k8s.io"
 
 
 class Killed(BaseException):
@@ -43,15 +42,15 @@ class Stage(Trusting):
     namespace: str
     verdict: str = "Safe"
     answers: dict[str, GateAnswer] = field(default_factory=dict)
-    migrates: bool = True
-    """Whether the pods of Jobs get to their end."""
     phases: list[str] = field(default_factory=list)
-    killed: asyncio.Event = field(default_factory=asyncio.Event)
-    uids: set[str] = field(default_factory=set)
-    address: str = ""
-    """The pods' address, where they are something that answers."""
+    kills: int = 0
+    """How often the operator has been killed."""
     instruments: Instruments | None = None
     """What the operator reads with, in place of this stage; its own judge goes with them."""
+    kubelet: Kubelet = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.kubelet = Kubelet(self.api, self.namespace)
 
     def ref(self, kind: str, name: str) -> Ref:
         groups = {"Deployment": "apps", "HTTPRoute": GATEWAY, "Canary": "automatrix.dev", "Job": "batch"}
@@ -67,15 +66,22 @@ class Stage(Trusting):
         return parse(await self.find("Canary", "web"))
 
     async def until(self, told: str, holds: Callable[[Canary], bool]) -> Canary:
-        """Wait for something about the Canary."""
+        """Wait for something about the Canary; what it is only for a moment is seen as well."""
+        kind = "automatrix.dev", "v1alpha1", "Canary"
         try:
             async with asyncio.timeout(HANGS_S):
-                while not holds(canary := await self.canary()):
-                    await asyncio.sleep(0.05)
+                listed = await self.api.list(*kind, namespace=self.namespace)
+                for manifest in listed.items:
+                    if holds(parse(manifest)):
+                        return parse(manifest)
+                watch = self.api.watch(*kind, namespace=self.namespace, resource_version=listed.resource_version)
+                async for event in watch:
+                    if event.type == "MODIFIED" and holds(canary := parse(event.object)):
+                        return canary
         except TimeoutError:
-            status = (await self.canary()).status
-            raise AssertionError(f"not {told}: {status.phase}, {status.message}; {self.phases}") from None
-        return canary
+            pass
+        status = (await self.canary()).status
+        raise AssertionError(f"not {told}: {status.phase}, {status.message}; {self.phases}")
 
     async def phase(self, phase: str) -> Canary:
         return await self.until(phase, lambda canary: canary.status.phase == phase)
@@ -83,7 +89,7 @@ class Stage(Trusting):
     async def until_gone(self, kind: str, name: str) -> None:
         async with asyncio.timeout(HANGS_S):
             while await self.api.get(self.ref(kind, name)) is not None:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.1)
 
     async def push(self, image: str, **pod: Any) -> None:
         """Have the template ask for another image; the Deployment is written as GitOps does, without replicas."""
@@ -106,8 +112,8 @@ class Stage(Trusting):
         return frozenset({Feature.WEIGHTS, Feature.HEADERS, Feature.COOKIES})
 
     @asynccontextmanager
-    async def operator(self, kill_at: str = "") -> AsyncIterator[None]:
-        """Run an operator; where it is killed, another one comes after it."""
+    async def operator(self, *kill_at: str) -> AsyncIterator[None]:
+        """Run an operator; where it is killed, another one comes after it, and is killed at the next."""
         living = asyncio.create_task(self._lives(kill_at))
         try:
             yield
@@ -115,17 +121,16 @@ class Stage(Trusting):
             living.cancel()
             await asyncio.gather(living, return_exceptions=True)
 
-    async def _lives(self, kill_at: str) -> None:
-        while True:
+    async def _lives(self, kill_at: Sequence[str]) -> None:
+        for moment in (*kill_at, ""):
             dead = asyncio.Event()
-            fleet = self._fleet(kill_at, dead)
-            canaries = Watches(self.api, _passing_on(fleet))
+            fleet = self._fleet(moment, dead)
+            canaries = Watches(self.api, _passing_on(fleet, dead))
             fleet.start()
             canaries.follow([Watched("automatrix.dev", "v1alpha1", "Canary", self.namespace)])
             try:
                 await dead.wait()
-                self.killed.set()
-                kill_at = ""
+                self.kills += 1
             finally:
                 await canaries.close()
                 await fleet.close()
@@ -142,8 +147,14 @@ class Stage(Trusting):
         return Fleet(self.api, Parts(self, self.judge, kill=switch), settings)
 
 
-def _passing_on(fleet: Fleet) -> Callable[[Ref, Manifest | None], None]:
-    return lambda _, manifest: fleet.heard(manifest) if manifest else None
+def _passing_on(fleet: Fleet, dead: asyncio.Event) -> Callable[[Ref, Manifest | None], None]:
+    """Tell the fleet of Canaries, as long as it lives: while it is taken apart it must not begin anew."""
+
+    def tell(_: Ref, manifest: Manifest | None) -> None:
+        if manifest is not None and not dead.is_set():
+            fleet.heard(manifest)
+
+    return tell
 
 
 def deployment(namespace: str, container: dict[str, Any], **spec: Any) -> Manifest:
@@ -178,10 +189,10 @@ def canary(namespace: str, **spec: Any) -> Manifest:
 
 
 @asynccontextmanager
-async def stage(api: KubeApi, namespace: str) -> AsyncIterator[Stage]:
-    """Yield a stage with a Deployment of three pods that serve through a Service."""
-    made = Stage(api, namespace)
-    players = [asyncio.create_task(kubelet(made)), asyncio.create_task(_gateway(made))]
+async def furnished(stage: Stage) -> AsyncIterator[None]:
+    """Have a Deployment of three pods there that serve through a Service, while somebody plays the rest."""
+    api, namespace = stage.api, stage.namespace
+    players = [asyncio.create_task(stage.kubelet.play()), asyncio.create_task(play_gateway(api, namespace))]
     container: dict[str, Any] = {"name": "main", "image": "app:1", "envFrom": [{"configMapRef": {"name": "settings"}}]}
     container["env"] = [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "key"}}}]
     objects: tuple[Manifest, ...] = (
@@ -204,60 +215,11 @@ async def stage(api: KubeApi, namespace: str) -> AsyncIterator[Stage]:
         manifest["metadata"]["namespace"] = namespace
         await api.create(manifest, field_manager="kubectl")
     try:
-        yield made
+        yield
     finally:
         for player in players:
             player.cancel()
         await asyncio.gather(*players, return_exceptions=True)
-
-
-async def kubelet(stage: Stage) -> None:
-    """Have pods run, unless their image is bad."""
-    while True:
-        with suppress(ApiError, Conflict):
-            for pod in (await stage.api.list("", "v1", "Pod", namespace=stage.namespace)).items:
-                await _start(stage, pod)
-        await asyncio.sleep(0.1)
-
-
-async def _start(stage: Stage, pod: Manifest) -> None:
-    is_bad = "bad" in pod["spec"]["containers"][0]["image"]
-    is_started = pod["metadata"]["uid"] in stage.uids or (pod.get("status") or {}).get("podIP")
-    if is_started or is_bad or "deletionTimestamp" in pod["metadata"]:
-        return
-    is_job = "batch.kubernetes.io/job-name" in pod["metadata"].get("labels", {})
-    if is_job and not stage.migrates:
-        return
-    since = "2026-01-01T00:00:00Z"
-    conditions = [{"type": t, "status": "True", "lastTransitionTime": since} for t in ("Ready", "ContainersReady")]
-    body: Manifest = {"status": {"phase": "Running", "conditions": conditions}}
-    if stage.address:
-        body["status"] |= {"podIP": stage.address, "podIPs": [{"ip": stage.address}]}
-    if is_job:
-        body = {"status": {"phase": "Succeeded"}}
-    with suppress(ApiError, Conflict):
-        await stage.api.patch(Ref.of(pod), body, subresource="status")
-        stage.uids.add(pod["metadata"]["uid"])
-
-
-async def _gateway(stage: Stage) -> None:
-    """Have routes accepted."""
-    while True:
-        with suppress(ApiError, Conflict):
-            for route in (await stage.api.list(GATEWAY, "v1", "HTTPRoute", namespace=stage.namespace)).items:
-                await _accept(stage, route)
-        await asyncio.sleep(0.05)
-
-
-async def _accept(stage: Stage, route: Manifest) -> None:
-    generation = route["metadata"]["generation"]
-    base = {"status": "True", "reason": "Yes", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}
-    conditions = [{**base, "type": t, "observedGeneration": generation} for t in ("Accepted", "ResolvedRefs")]
-    parents = [{"parentRef": {"name": "web"}, "controllerName": "example.org/test", "conditions": conditions}]
-    known = ((route.get("status") or {}).get("parents") or [{}])[0].get("conditions") or [{}]
-    if known[0].get("observedGeneration") != generation:
-        with suppress(ApiError, Conflict):
-            await stage.api.patch(Ref.of(route), {"status": {"parents": parents}}, subresource="status")
 
 
 def weights(route: Manifest) -> dict[str, int]:
@@ -265,4 +227,4 @@ def weights(route: Manifest) -> dict[str, int]:
     return {ref["name"]: ref["weight"] for ref in route["spec"]["rules"][-1]["backendRefs"]}
 
 
-__all__ = ["Killed", "Stage", "canary", "deployment", "kubelet", "stage", "weights"]
+__all__ = ["GATEWAY", "Killed", "Stage", "canary", "deployment", "furnished", "weights"]

@@ -25,7 +25,8 @@ from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.testing.controlplane import die_with_parent
 from tests.support.helm import ROOT, Helm
 
-DEFINITIONS = ROOT / "charts/gateway-api/files"
+PROGRAMS = ("traefik", "prometheus")
+"""What of the cache's programs a data plane is made of."""
 START_S = 60.0
 _HELM = Helm()
 HOST = "hub.localhost"

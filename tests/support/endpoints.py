@@ -12,17 +12,18 @@ from typing import Any
 
 from operators.kit.errors import ApiError, Conflict
 from operators.kit.kube import KubeApi, Manifest
+from tests.support.mirror import mirror
 
 
 async def play_endpoints(api: KubeApi, namespace: str) -> None:
     """Play until cancelled."""
     written: dict[str, Any] = {}
-    while True:
-        with suppress(ApiError, Conflict):
-            pods = list((await api.list("", "v1", "Pod", namespace=namespace)).items)
-            for service in (await api.list("", "v1", "Service", namespace=namespace)).items:
-                await _play(api, service, pods, written)
-        await asyncio.sleep(0.1)
+    async with mirror(api, namespace, ("", "v1", "Pod"), ("", "v1", "Service")) as seen:
+        while True:
+            with suppress(ApiError, Conflict):
+                for service in seen.of("Service"):
+                    await _play(api, service, seen.of("Pod"), written)
+            await asyncio.sleep(0.1)
 
 
 async def _play(api: KubeApi, service: Manifest, pods: list[Manifest], written: dict[str, Any]) -> None:

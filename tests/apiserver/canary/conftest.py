@@ -1,46 +1,39 @@
-"""The API server serves Canaries and HTTPRoutes, once for all scenarios."""
+"""The API server serves Canaries and HTTPRoutes, once for all; the stories of all modules are told side by side."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-import yaml
+import pytest_asyncio
 
-from cluster.local.settings import ROOT
-from operators import crds
-from operators.crds import without_defaults
-from operators.kit.crds import crd
-from operators.kit.errors import NotFound
 from operators.kit.kubernetes_api import KubernetesApi
-from tests.support import canary_stage
-from tests.support.canary_stage import GATEWAY, Stage
+from operators.kit.testing.controlplane import ControlPlane
+from tests.support import definitions
+from tests.support.beside import Beside, side_by_side, story_of
 
-ROUTES = ROOT / "charts/gateway-api/files/gateway.networking.k8s.io_httproutes.yaml"
-
-
-@pytest.fixture(autouse=True)
-async def _served(api: KubernetesApi) -> None:
-    """Apply the definitions and wait until their kinds are served; they stay for the next test."""
-    for definition in (without_defaults(crd(crds.CANARY)), yaml.safe_load(ROUTES.read_text())):
-        await api.apply(definition, field_manager="test", force=True)
-    async with asyncio.timeout(60):
-        for kind in (("automatrix.dev", "v1alpha1", "Canary"), (GATEWAY, "v1", "HTTPRoute")):
-            while not await _lists(api, *kind):
-                await asyncio.sleep(0.05)
+AT_ONCE = 6
+"""More than that keep two processors no busier."""
 
 
-async def _lists(api: KubernetesApi, *kind: str) -> bool:
-    try:
-        await api.list(*kind)
-    except NotFound:
-        return False
-    return True
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the stories behind all other tests: while those run, the stories' event loop stands still."""
+    items.sort(key=lambda item: story_of(item) is not None)
 
 
-@pytest.fixture
-async def stage(api: KubernetesApi, namespace: str) -> AsyncIterator[Stage]:
-    """Yield a stage with a Deployment that serves; no operator runs yet."""
-    async with canary_stage.stage(api, namespace) as ready:
-        yield ready
+@pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
+async def _served(kubernetes: ControlPlane) -> None:
+    async with await KubernetesApi.connect(kubernetes.kubeconfig) as api:
+        await definitions.serve(api, [definitions.canary(), *definitions.gateway_api([definitions.ROUTES])])
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def beside(
+    request: pytest.FixtureRequest, kubernetes: ControlPlane, tmp_path_factory: pytest.TempPathFactory, _served: None
+) -> AsyncIterator[Beside]:
+    """Begin to tell the stories of all tests that were chosen."""
+    chosen = [story for item in request.session.items if (story := story_of(item)) is not None]
+    folder = tmp_path_factory.mktemp("stories")
+    async with side_by_side(chosen, kubernetes, folder, AT_ONCE) as telling:
+        yield telling

@@ -7,22 +7,19 @@ import json
 import os
 import shutil
 import sys
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 
 from cluster.local.settings import ROOT
-from tests.support.canary_stage import Stage, canary
+from tests.support.beside import Beside, Scene, Stories, Story
+from tests.support.canary_stage import canary
 
 GATES = [{"name": "board", "at": "step", "step": 2, "manual": True}]
 
 
-@pytest.fixture
-def state(kubeconfig: Path, tmp_path: Path) -> Path:
-    """Return a state folder whose cluster is the API server."""
-    (tmp_path / "automatrix").mkdir()
-    shutil.copy(kubeconfig, tmp_path / "automatrix/kubeconfig")
-    return tmp_path
+STORIES = Stories()
 
 
 async def amx(state: Path, *words: str) -> tuple[int, str, str]:
@@ -39,7 +36,11 @@ async def amx(state: Path, *words: str) -> tuple[int, str, str]:
     return process.returncode or 0, out.decode(), err.decode()
 
 
-async def test_a_person_sees_a_release_and_decides_about_it(stage: Stage, state: Path) -> None:
+@STORIES.add
+async def a_person_sees_a_release_and_decides_about_it(stage: Scene) -> None:
+    state = stage.folder  # whose cluster is the API server
+    (state / "automatrix").mkdir()
+    shutil.copy(stage.kubernetes.kubeconfig, state / "automatrix/kubeconfig")
     await stage.api.apply(canary(stage.namespace, gates=GATES), field_manager="argocd-controller")
     here = ("web", "--namespace", stage.namespace)
     async with stage.operator():
@@ -71,3 +72,9 @@ async def test_a_person_sees_a_release_and_decides_about_it(stage: Stage, state:
         await stage.phase("Held")
         assert (await amx(state, "promote-full", *here))[0] == 0
         await stage.phase("Succeeded")
+
+
+@pytest.mark.parametrize("story", STORIES, ids=attrgetter("name"))
+@pytest.mark.asyncio(loop_scope="session")
+async def test_story(story: Story, beside: Beside) -> None:
+    await beside.told(story)

@@ -1,39 +1,37 @@
-"""The operator as its Deployment runs it: a process with probes, a Lease, kopf's watch, and the chart's rights only."""
+"""The operator as its Deployment runs it: a process with probes, a Lease, kopf's watch, and the chart's rights only.
+
+It serves all namespaces, so it is no story beside others: it would serve theirs as well.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
+
+import pytest
 
 from cluster.local.settings import ROOT
 from operators.kit.kube import Ref
 from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.testing.controlplane import ControlPlane
 from tests.apiserver.charts.identity import kubeconfig_of
-from tests.support.canary_stage import HANGS_S, Stage, canary
-from tests.support.git_server import free_port
+from tests.support.beside import Scene
+from tests.support.canary_process import running
+from tests.support.canary_stage import canary, furnished
 from tests.support.helm import Helm
 
 NAME = "canary-operator"
 RIGHTS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 
 
-def _answers(port: int, path: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
+@pytest.fixture
+async def stage(api: KubernetesApi, namespace: str, kubernetes: ControlPlane, tmp_path: Path) -> AsyncIterator[Scene]:
+    scene = Scene(api, namespace, kubernetes=kubernetes, folder=tmp_path)
+    async with furnished(scene):
+        yield scene
 
 
-async def _rights(api: KubernetesApi, stage: Stage, kubernetes: ControlPlane, folder: Path) -> Path:
+async def _rights(stage: Scene) -> Path:
     """Give the chart's rights to its ServiceAccount; returns the kubeconfig to use them by."""
     objects = Helm().template_once(ROOT / "charts/platform", {"image": {"tag": "1.0"}})
     for one in objects:
@@ -43,50 +41,19 @@ async def _rights(api: KubernetesApi, stage: Stage, kubernetes: ControlPlane, fo
             one["metadata"]["namespace"] = stage.namespace
         for subject in one.get("subjects") or ():
             subject["namespace"] = stage.namespace
-        await api.apply(one, field_manager="test", force=True)
-    return await kubeconfig_of(api, kubernetes, Ref("", "ServiceAccount", stage.namespace, NAME), folder)
+        await stage.api.apply(one, field_manager="test", force=True)
+    account = Ref("", "ServiceAccount", stage.namespace, NAME)
+    return await kubeconfig_of(stage.api, stage.kubernetes, account, stage.folder)
 
 
-@asynccontextmanager
-async def _running(stage: Stage, kubeconfig: Path, folder: Path) -> AsyncIterator[int]:
-    """Run the operator until it has been told to end; yields its port."""
-    port = free_port()
-    environment = {
-        **os.environ,
-        "KUBECONFIG": str(kubeconfig),
-        "CANARY_NAMESPACE": stage.namespace,
-        "CANARY_PORT": str(port),
-        "CANARY_TRUST_GATEWAYS": "true",
-    }
-    log = (folder / "log").open("wb")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "operators.canary", cwd=ROOT, env=environment, stdout=log, stderr=log
-    )
-    try:
-        async with asyncio.timeout(HANGS_S):
-            while not await asyncio.to_thread(_answers, port, "/readyz"):
-                assert process.returncode is None, (folder / "log").read_text()
-                await asyncio.sleep(0.1)
-        yield port
-        process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(HANGS_S):
-            assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        log.close()
-
-
-async def test_it_serves_with_the_charts_rights_says_so_and_ends_when_told(
-    api: KubernetesApi, stage: Stage, kubernetes: ControlPlane, tmp_path: Path
-) -> None:
+async def test_it_serves_with_the_charts_rights_says_so_and_ends_when_told(stage: Scene) -> None:
     template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "migrate:1"}]}}
     gates = [{"name": "expand", "at": "start", "job": {"template": {"template": template}}}]
-    spec = canary(stage.namespace, gates=gates, analysis={"metrics": []}, progressDeadline="3s")
-    async with _running(stage, await _rights(api, stage, kubernetes, tmp_path), tmp_path) as port:
-        assert await asyncio.to_thread(_answers, port, "/healthz")
-        assert await asyncio.to_thread(_answers, port, "/metrics")
+    spec = canary(stage.namespace, gates=gates, analysis={"metrics": []}, progressDeadline="10s")
+    settings = {"CANARY_NAMESPACE": stage.namespace, "CANARY_TRUST_GATEWAYS": "true"}
+    async with running(await _rights(stage), stage.folder, **settings) as operator:
+        assert await operator.answers("/healthz")
+        assert await operator.answers("/metrics")
         await stage.api.apply(spec, field_manager="test")
         adopted = await stage.phase("Idle")
         assert set((await stage.find("Canary", "web"))["metadata"]["finalizers"]) == {"canary.automatrix.dev/give-back"}
@@ -101,5 +68,5 @@ async def test_it_serves_with_the_charts_rights_says_so_and_ends_when_told(
         assert {"Preparing", "Succeeded", "RolledBack"} <= told
         await stage.api.delete(stage.ref("Canary", "web"))
         await stage.until_gone("Canary", "web")
-    log = (tmp_path / "log").read_text()
+    log = (stage.folder / "log").read_text()
     assert "orbidden" not in log, log[-3000:]

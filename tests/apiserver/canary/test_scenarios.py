@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from operator import attrgetter
 
 import pytest
 
 from operators.canary.seen import GateAnswer
 from operators.kit.kube import Ref
+from tests.support.beside import Beside, Stories, Story
 from tests.support.canary_stage import GATEWAY, HANGS_S, Stage, canary, deployment, weights
 
 METRIC = {"metrics": [{"name": "errors", "gateway": {"signal": "errors"}}]}
 SLOT_A = {"automatrix.dev/canary": "web", "automatrix.dev/slot": "a"}
 SLOT_B = {"automatrix.dev/canary": "web", "automatrix.dev/slot": "b"}
+STORIES = Stories()
 CONFIG = {"envFrom": [{"configMapRef": {"name": "settings"}}]}
 
 
-async def test_a_life_adopted_released_and_given_back(stage: Stage) -> None:
+@STORIES.add
+async def a_life_adopted_released_and_given_back(stage: Stage) -> None:
     await stage.api.apply(canary(stage.namespace), field_manager="argocd-controller")
     async with stage.operator():
         adopted = await stage.phase("Idle")
@@ -53,8 +57,9 @@ async def test_a_life_adopted_released_and_given_back(stage: Stage) -> None:
     await stage.until_gone("Deployment", "web-b")
 
 
-async def test_a_bad_image_leaves_stable_whole_and_the_next_one_takes_its_place(stage: Stage) -> None:
-    await stage.api.apply(canary(stage.namespace, progressDeadline="3s"), field_manager="argocd-controller")
+@STORIES.add
+async def a_bad_image_leaves_stable_whole_and_the_next_one_takes_its_place(stage: Stage) -> None:
+    await stage.api.apply(canary(stage.namespace, progressDeadline="30s"), field_manager="argocd-controller")
     async with stage.operator():
         await stage.phase("Idle")
         await stage.push("app:bad")
@@ -68,7 +73,8 @@ async def test_a_bad_image_leaves_stable_whole_and_the_next_one_takes_its_place(
         await stage.phase("Succeeded")
 
 
-async def test_harm_abort_and_retry(stage: Stage) -> None:
+@STORIES.add
+async def harm_abort_and_retry(stage: Stage) -> None:
     await stage.api.apply(canary(stage.namespace, analysis=METRIC), field_manager="argocd-controller")
     async with stage.operator():
         await stage.phase("Idle")
@@ -86,9 +92,10 @@ async def test_harm_abort_and_retry(stage: Stage) -> None:
         assert [past.outcome for past in aborted.status.history] == ["Aborted", "Failed"]
 
 
-async def test_a_job_runs_before_the_first_pod_and_a_hook_before_the_promotion(stage: Stage) -> None:
+@STORIES.add
+async def a_job_runs_before_the_first_pod_and_a_hook_before_the_promotion(stage: Stage) -> None:
     template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "migrate:1"}]}}
-    stage.migrates = False
+    stage.kubelet.migrates = False
     gates = [
         {"name": "expand", "at": "start", "job": {"template": {"template": template}}},
         {"name": "board", "at": "promote", "webhook": {"url": "https://example.org/"}},
@@ -102,7 +109,7 @@ async def test_a_job_runs_before_the_first_pod_and_a_hook_before_the_promotion(s
             while not (await stage.api.list("batch", "v1", "Job", namespace=stage.namespace)).items:
                 await asyncio.sleep(0.05)
         assert (await stage.api.get(stage.ref("Deployment", "web-b"))) is None
-        stage.migrates = True
+        stage.kubelet.migrates = True
         held = await stage.phase("Held")
         assert held.status.weight.desired == 60
         stage.answers["board"] = GateAnswer("refused", "not on a Friday")
@@ -110,7 +117,8 @@ async def test_a_job_runs_before_the_first_pod_and_a_hook_before_the_promotion(s
         assert "not on a Friday" in back.status.message
 
 
-async def test_blue_green_goes_there_and_back_at_once(stage: Stage) -> None:
+@STORIES.add
+async def blue_green_goes_there_and_back_at_once(stage: Stage) -> None:
     preview = {"preview": {"name": "x-preview", "value": "yes"}, "hold": "1s"}
     spec = canary(stage.namespace, strategy="blueGreen", steps=None, blueGreen=preview, rollbackWindow="1m")
     await stage.api.apply(spec, field_manager="argocd-controller")
@@ -136,7 +144,8 @@ def _key() -> list[dict[str, object]]:
     return [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "key"}}}]
 
 
-async def test_somebody_elses_route_gets_its_weights_and_nothing_else(stage: Stage) -> None:
+@STORIES.add
+async def somebody_elses_route_gets_its_weights_and_nothing_else(stage: Stage) -> None:
     other = {"name": "other", "port": 80, "weight": 7}
     route = {
         "apiVersion": f"{GATEWAY}/v1",
@@ -165,7 +174,8 @@ async def test_somebody_elses_route_gets_its_weights_and_nothing_else(stage: Sta
     assert list(weights(await stage.find("HTTPRoute", "shop"))) == ["web"]
 
 
-async def test_an_autoscaler_of_the_template_is_named_with_its_remedy(stage: Stage) -> None:
+@STORIES.add
+async def an_autoscaler_of_the_template_is_named_with_its_remedy(stage: Stage) -> None:
     autoscaler = {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
@@ -183,7 +193,8 @@ async def test_an_autoscaler_of_the_template_is_named_with_its_remedy(stage: Sta
         await stage.phase("Idle")
 
 
-async def test_replicas_in_git_are_told_and_not_fought_over(stage: Stage) -> None:
+@STORIES.add
+async def replicas_in_git_are_told_and_not_fought_over(stage: Stage) -> None:
     await stage.api.apply(canary(stage.namespace), field_manager="argocd-controller")
     async with stage.operator():
         await stage.phase("Idle")
@@ -194,14 +205,20 @@ async def test_replicas_in_git_are_told_and_not_fought_over(stage: Stage) -> Non
         assert (await stage.find("Deployment", "app"))["spec"]["replicas"] == 3
 
 
-@pytest.mark.parametrize("missing", ["Deployment"])
-async def test_a_target_that_comes_later_is_adopted_then(stage: Stage, missing: str) -> None:
-    found = await stage.find(missing, "app")
-    await stage.api.delete(stage.ref(missing, "app"))
-    await stage.until_gone(missing, "app")
+@STORIES.add
+async def a_target_that_comes_later_is_adopted_then(stage: Stage) -> None:
+    found = await stage.find("Deployment", "app")
+    await stage.api.delete(stage.ref("Deployment", "app"))
+    await stage.until_gone("Deployment", "app")
     await stage.api.apply(canary(stage.namespace), field_manager="argocd-controller")
     async with stage.operator():
         await stage.until("told", lambda one: "does not exist: create it" in one.status.message)
         container = found["spec"]["template"]["spec"]["containers"][0]
         await stage.api.create(deployment(stage.namespace, container, replicas=2))
         assert (await stage.phase("Idle")).spec.replicas == 2
+
+
+@pytest.mark.parametrize("story", STORIES, ids=attrgetter("name"))
+@pytest.mark.asyncio(loop_scope="session")
+async def test_story(story: Story, beside: Beside) -> None:
+    await beside.told(story)

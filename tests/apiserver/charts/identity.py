@@ -8,12 +8,11 @@ from pathlib import Path
 
 import yaml
 
-from operators.kit.kube import Manifest, Ref
-from operators.kit.kubernetes_api import KubernetesApi
+from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.testing.controlplane import ControlPlane
 
 
-async def kubeconfig_of(api: KubernetesApi, kubernetes: ControlPlane, account: Ref, folder: Path) -> Path:
+async def kubeconfig_of(api: KubeApi, kubernetes: ControlPlane, account: Ref, folder: Path) -> Path:
     """Write a kubeconfig into the folder that holds a token of the account, and return its path."""
     metadata = {
         "name": f"{account.name}-token",

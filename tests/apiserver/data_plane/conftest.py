@@ -9,12 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import yaml
 
 from cluster.local import binaries
 from cluster.local.progress import Progress
 from cluster.local.settings import Settings
-from operators import crds
 from operators.canary.metrics import Target as Measured
 from operators.canary.metrics.bounded import Http
 from operators.canary.metrics.gateways import GatewayPods, Gateways
@@ -22,23 +20,19 @@ from operators.canary.routers import Target, gatewayapi
 from operators.canary.routers.gatewayapi import Match, RouteWish, Split
 from operators.canary.routers.traefik import TraefikRouter
 from operators.canary.terms import SLOTS, Slot
-from operators.crds import without_defaults
-from operators.kit.crds import crd
 from operators.kit.kube import Manifest, Ref
 from operators.kit.kubernetes_api import KubernetesApi
+from tests.support import definitions
 from tests.support.data_plane import (
-    DEFINITIONS,
     HOST,
+    PROGRAMS,
     Backend,
     Replica,
-    free_port,
-    make_gateway,
-    make_gateway_pod,
     make_service,
     own_address,
-    start_traefik,
     until,
 )
+from tests.support.gateway import Gateway, serving
 
 SERVICES: Mapping[Slot, str] = {"a": "web-a", "b": "web-b"}
 
@@ -48,7 +42,7 @@ def data_programs(pytestconfig: pytest.Config) -> dict[str, Path]:
     """Return the paths of Traefik and Prometheus; they are built at the first use (minutes)."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        return binaries.ensure(Settings.from_environment(), ["traefik", "prometheus"], Progress())
+        return binaries.ensure(Settings.from_environment(), PROGRAMS, Progress())
 
 
 @dataclass
@@ -95,20 +89,7 @@ class DataPlane:
 @pytest.fixture
 async def canaries(api: KubernetesApi) -> None:
     """Have Canaries be served."""
-    await api.apply(without_defaults(crd(crds.CANARY)), field_manager="test", force=True)
-
-    async def served() -> bool:
-        return ("automatrix.dev", "v1alpha1", "Canary") in (await api.discover(fresh=True)).resources
-
-    await until(served, "Canaries are served")
-
-
-@dataclass(frozen=True)
-class Gateway:
-    """Two replicas that serve what hangs on `parent`."""
-
-    parent: Manifest
-    replicas: tuple[Replica, ...]
+    await definitions.serve(api, [definitions.canary()])
 
 
 @pytest.fixture
@@ -116,26 +97,12 @@ async def gateway(
     api: KubernetesApi, kubeconfig: Path, namespace: str, data_programs: dict[str, Path], tmp_path: Path
 ) -> AsyncIterator[Gateway]:
     """Yield a Gateway in the test's namespace, its pods standing there for the operator to find."""
-
-    async def served() -> bool:
-        found = await api.discover(fresh=True)
-        kinds = ("GatewayClass", "Gateway", "HTTPRoute")
-        return all(("gateway.networking.k8s.io", "v1", kind) in found.resources for kind in kinds)
-
-    if not await served():
-        for path in sorted(DEFINITIONS.glob("*.yaml")):
-            await api.apply(yaml.safe_load(path.read_text()), field_manager="test", force=True)
-        await until(served, "the Gateway API's kinds")
-    async with AsyncExitStack() as stack:
-        port = free_port()
-        parent = await make_gateway(api, namespace, port)
-        replicas = []
-        for number in (1, 2):
-            replica = await start_traefik(data_programs["traefik"], kubeconfig, tmp_path, number=number, port=port)
-            stack.callback(replica.stop)
-            await make_gateway_pod(api, namespace, replica)
-            replicas.append(replica)
-        yield Gateway(parent, tuple(replicas))
+    kinds = ("GatewayClass", "Gateway", "HTTPRoute")
+    found = await api.discover(fresh=True)
+    if not all(("gateway.networking.k8s.io", "v1", kind) in found.resources for kind in kinds):
+        await definitions.serve(api, definitions.gateway_api())
+    async with serving(api, namespace, data_programs["traefik"], kubeconfig, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

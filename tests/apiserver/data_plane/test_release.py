@@ -18,8 +18,7 @@ from tests.support import canary_stage
 from tests.support.canary_stage import Stage, deployment
 from tests.support.data_plane import HOST, Backend, Load, own_address, until
 from tests.support.endpoints import play_endpoints
-
-from .conftest import Gateway
+from tests.support.gateway import Gateway
 
 GROUP = "gateway.networking.k8s.io"
 METRICS = [
@@ -49,9 +48,10 @@ class Versions:
 async def stage(api: KubernetesApi, namespace: str, gateway: Gateway, canaries: None) -> AsyncIterator[Stage]:
     """Yield a stage whose operator reads with the real instruments; its pods answer at this machine's address."""
     async with Apparatus(api, Settings(gateway_namespace=namespace, prometheus="")) as instruments:
-        made = Stage(api, namespace, address=own_address(), instruments=instruments)
+        made = Stage(api, namespace, instruments=instruments)
+        made.kubelet.address = own_address()
         players = [
-            asyncio.create_task(canary_stage.kubelet(made)),
+            asyncio.create_task(made.kubelet.play()),
             asyncio.create_task(play_endpoints(api, namespace)),
         ]
         yield made
@@ -107,7 +107,7 @@ async def test_adopted_released_rolled_back_and_given_back_without_a_lost_reques
             await stage.phase("Idle")
             await push(stage, versions.container("v2"))
             released = await stage.phase("Succeeded")
-            assert stage.killed.is_set()
+            assert stage.kills == 1
             assert released.status.history[0].outcome == "Promoted"
             assert load.failed == []
 

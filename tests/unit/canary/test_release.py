@@ -295,6 +295,19 @@ async def test_a_candidate_that_loses_its_pods_loses_its_weight(world: World) ->
     await world.until("RolledBack")
 
 
+async def test_a_weight_just_written_is_confirmed_as_soon_as_the_gateway_has_it(world: World) -> None:
+    await world.push("app:2")
+    await world.until("Shifting")
+    world.gateway = False
+    await world.settle()
+    assert world.route_weights() == [{"web-a": 90, "web-b": 10}]
+    assert await world.look() == 0.5
+    world.now += timedelta(minutes=3)
+    assert await world.look() == 2.0, "a gateway that does not answer is not asked without end"
+    world.gateway = True
+    await world.until("Analysing")
+
+
 async def test_stable_shrinks_when_told_and_grows_before_it_gets_the_requests_back() -> None:
     world = World(spec(dynamicStableScale=True, replicas=4))
     await world.adopted()
