@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -37,6 +38,14 @@ class Totals:
         self.releases += len(outcomes)
         for outcome in outcomes:
             self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+
+
+async def together(*stories: Awaitable[None]) -> None:
+    """Tell stories side by side, for most of their time is waiting; each is told to its end whatever the others do."""
+    ended = await asyncio.gather(*stories, return_exceptions=True)
+    failures = [one for one in ended if isinstance(one, Exception)]
+    if failures:
+        raise ExceptionGroup("stories that did not go as told", failures)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from typing import Any
 from operators.kit.kube import Ref
 from tests.support.site import Site, Users
 
-from .conftest import NewSite, Totals
+from .conftest import NewSite, Totals, together
 
 Story = Callable[[Site, Users], Awaitable[None]]
 
@@ -117,24 +117,15 @@ async def blue_green(site: Site, users: Users) -> None:
     assert await asyncio.to_thread(users.wait_until_settled, "first", 60)
 
 
-async def test_bad_versions_come_back_and_good_ones_stay(new_site: NewSite, totals: Totals) -> None:
-    await asyncio.gather(
+async def test_no_request_fails_whatever_becomes_of_a_release(new_site: NewSite, totals: Totals) -> None:
+    preview = {"name": "X-Preview", "value": "yes"}
+    at_once: dict[str, Any] = {"strategy": "blueGreen", "steps": None, "blueGreen": {"preview": preview, "hold": "2s"}}
+    slowly = [{"weight": 30, "hold": "20s"}, {"weight": 60, "hold": "30s"}]
+    await together(
         told(new_site, totals, "harmful", harmful),
         told(new_site, totals, "unstartable", unstartable, progressDeadline="15s"),
-    )
-
-
-async def test_people_in_a_hurry(new_site: NewSite, totals: Totals) -> None:
-    await asyncio.gather(
         told(new_site, totals, "hurry", in_a_hurry),
-        told(
-            new_site, totals, "aborted", aborted, steps=[{"weight": 30, "hold": "20s"}, {"weight": 60, "hold": "30s"}]
-        ),
+        told(new_site, totals, "aborted", aborted, steps=slowly),
+        # Nobody looks at the preview here, so nothing is counted that could be judged.
+        told(new_site, totals, "bluegreen", blue_green, **at_once, analysis=None, rollbackWindow="60s"),
     )
-
-
-async def test_blue_green_goes_there_and_back(new_site: NewSite, totals: Totals) -> None:
-    preview = {"name": "X-Preview", "value": "yes"}
-    spec: dict[str, Any] = {"strategy": "blueGreen", "steps": None, "blueGreen": {"preview": preview, "hold": "2s"}}
-    # Nobody looks at the preview here, so nothing is counted that could be judged.
-    await told(new_site, totals, "bluegreen", blue_green, **spec, analysis=None, rollbackWindow="60s")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from cluster.local.kubectl import Kubectl
 from operators.kit.kube import Manifest, Ref
 from tests.support.site import HANGS_S, Site, Users
 
-from .conftest import NewSite, Totals
+from .conftest import NewSite, Totals, together
 from .test_releases import told
 
-STEPS = [{"weight": 30, "hold": "20s"}, {"weight": 60, "hold": "20s"}]
 ALL = 'sum by (pod) (hub_requests_total{namespace="{{namespace}}",pod=~"{{service}}-.*"})'
 BAD = ALL.replace("{namespace=", '{code=~"5..",namespace=')
 SCRAPED = {
@@ -124,42 +123,45 @@ async def _ready(site: Site, slot: str) -> int:
     return int(((found or {}).get("status") or {}).get("readyReplicas") or 0)
 
 
-@contextmanager
-def _no_prometheus(kubectl: Kubectl) -> Iterator[None]:
+@asynccontextmanager
+async def _no_prometheus(kubectl: Kubectl) -> AsyncIterator[None]:
     """The metrics store is away."""
     store = ("deployment", "prometheus", "--namespace=automatrix-observability")
-    kubectl.run("scale", *store, "--replicas=0")
+    await asyncio.to_thread(kubectl.run, "scale", *store, "--replicas=0")
     try:
         yield
     finally:
-        kubectl.run("scale", *store, "--replicas=1")
-        kubectl.run("rollout", "status", *store, "--timeout=120s", timeout_s=130)
+        await asyncio.to_thread(kubectl.run, "scale", *store, "--replicas=1")
+        await asyncio.to_thread(kubectl.run, "rollout", "status", *store, "--timeout=120s", timeout_s=130)
 
 
-async def test_an_autoscaler_resizes_a_release_and_is_not_misled_by_one(new_site: NewSite, totals: Totals) -> None:
-    steps = [{"weight": 30, "hold": "30s"}, {"weight": 60, "hold": "5s"}]
-    await asyncio.gather(
-        told(new_site, totals, "resized", resized, left=4, steps=steps),
-        told(new_site, totals, "steady", steady, left=3, steps=STEPS),
-    )
+async def unmeasured(site: Site, users: Users, kubectl: Kubectl) -> None:
+    """Without its metrics store a release waits, and can be aborted."""
+    assert (await site.released("measured")).status.history[0].outcome == "Promoted"
+    attempt = (await site.canary()).status.attempt
+    await site.push("waits")
+    await site.at_step(1)
+    async with _no_prometheus(kubectl):
+        waiting = await site.until("at a loss", lambda canary: bool(canary.status.metrics[0].outage))
+        await asyncio.sleep(10)
+        still = await site.canary()
+        assert (still.status.phase, still.status.step) == (waiting.status.phase, 1)
+        await site.act("Abort", "enough")
+        assert (await site.ended(attempt + 1)).status.history[0].outcome == "Aborted"
+        assert await asyncio.to_thread(users.wait_until_settled, "measured", 60)
+    assert (await site.released("again")).status.history[0].outcome == "Promoted"
 
 
-async def test_without_its_metrics_store_a_release_waits_and_can_be_aborted(
+async def test_an_autoscaler_and_a_missing_metrics_store_leave_a_release_in_peace(
     new_site: NewSite, totals: Totals, kubectl: Kubectl
 ) -> None:
-    async def story(site: Site, users: Users) -> None:
-        assert (await site.released("measured")).status.history[0].outcome == "Promoted"
-        attempt = (await site.canary()).status.attempt
-        await site.push("waits")
-        await site.at_step(1)
-        with _no_prometheus(kubectl):
-            waiting = await site.until("at a loss", lambda canary: bool(canary.status.metrics[0].outage))
-            await asyncio.sleep(10)
-            still = await site.canary()
-            assert (still.status.phase, still.status.step) == (waiting.status.phase, 1)
-            await site.act("Abort", "enough")
-            assert (await site.ended(attempt + 1)).status.history[0].outcome == "Aborted"
-            assert await asyncio.to_thread(users.wait_until_settled, "measured", 60)
-        assert (await site.released("again")).status.history[0].outcome == "Promoted"
+    async def without(site: Site, users: Users) -> None:
+        await unmeasured(site, users, kubectl)
 
-    await told(new_site, totals, "unmeasured", story, analysis=SCRAPED, steps=[{"weight": 50, "hold": "5s"}])
+    one, two = [{"weight": 50, "hold": "5s"}], [{"weight": 30, "hold": "20s"}, {"weight": 60, "hold": "20s"}]
+    grows = [{"weight": 30, "hold": "30s"}, {"weight": 60, "hold": "5s"}]
+    await together(
+        told(new_site, totals, "resized", resized, left=4, steps=grows),
+        told(new_site, totals, "steady", steady, left=3, steps=two),
+        told(new_site, totals, "unmeasured", without, analysis=SCRAPED, steps=one),
+    )
