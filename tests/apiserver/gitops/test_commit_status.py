@@ -37,6 +37,7 @@ async def host(stage: Stage) -> AsyncIterator[GitHost]:
 async def start(stage: Stage, host: GitHost) -> None:
     stage.engine.start(
         GITOPS_COMMIT_STATUS="true",
+        GITOPS_POLL_S="3600",  # pushes are announced: one that the poll finds first is told less of
         GITOPS_COMMIT_STATUS_GITLAB_URL=host.url,
         GITOPS_COMMIT_STATUS_TARGET_URL="https://example.org/{application}",
     )
