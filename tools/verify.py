@@ -74,12 +74,14 @@ CHECK = (
     Stage("docs", ("python", "-m", "tools.docs")),
 )
 ENGINE = ("tests/apiserver/gitops",)
-"""The gitops engine's scenarios: as much work as all else on the real API server. Each stage has its own server."""
+CANARY = ("tests/apiserver/canary", "tests/apiserver/data_plane")
+"""The operators' scenarios: as much work each as all else on the real API server. Each stage has its own server."""
 TEST = (
     (Stage("build", ("python", "-m", "tools.build")),),
     (
         pytest("engine", ENGINE, "-v", "--durations=10"),
-        pytest("apiserver", ["tests/apiserver"], "-v", "--durations=10", *ignoring(ENGINE)),
+        pytest("canary", CANARY, "-v", "--durations=10"),
+        pytest("apiserver", ["tests/apiserver"], "-v", "--durations=10", *ignoring((*ENGINE, *CANARY))),
         pytest("cluster", ["tests/cluster"], "-v", "--durations=5"),
         pytest("charts", ["tests/charts"], "-v", "--durations=5"),
     ),
