@@ -88,7 +88,7 @@ async def steady(site: Site, users: Users) -> None:
     await site.api.create(autoscaler(site.namespace, 2, "1"), field_manager="kubectl-create")
     used = await _used_by_all(site)
     await site.api.apply(
-        autoscaler(site.namespace, 1, f"{int(used / 2.5)}m"), field_manager="kubectl-create", force=True
+        autoscaler(site.namespace, 1, f"{int(used / 2.2)}m"), field_manager="kubectl-create", force=True
     )
     await _held(site, 3)
     async with _recorded(site) as seen:

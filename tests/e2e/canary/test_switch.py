@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,22 +89,22 @@ class Tenant:
 async def story(tenant: Tenant, users: Users) -> Sequence[str]:
     """Over to a Canary, a good release, a bad one, back by revert, and back to a plain Deployment."""
     site = tenant.site
-    before = users.current()
+    before, good = users.current(), f"in steps {uuid.uuid4().hex[:4]}"
     await tenant.told(await tenant.push((PLAIN, IN_STEPS + PLAIN)), "Healthy")
     await site.phase("Idle")
     attempt = (await site.canary()).status.attempt
 
-    good = await tenant.push((f"HUB_MESSAGE: {before}", "HUB_MESSAGE: in steps"))
-    assert await asyncio.to_thread(users.wait_until_settled, "in steps", HANGS_S)
+    revision = await tenant.push((f"HUB_MESSAGE: {before}", f"HUB_MESSAGE: {good}"))
+    assert await asyncio.to_thread(users.wait_until_settled, good, HANGS_S)
     await site.ended(attempt + 1)
-    await tenant.told(good, "Healthy")
+    await tenant.told(revision, "Healthy")
 
-    bad = await tenant.push(("HUB_MESSAGE: in steps", "HUB_MESSAGE: bad"), ("HUB_ERROR_RATE: 0", "HUB_ERROR_RATE: 0.5"))
+    bad = await tenant.push((f"HUB_MESSAGE: {good}", "HUB_MESSAGE: bad"), ("HUB_ERROR_RATE: 0", "HUB_ERROR_RATE: 0.5"))
     await site.ended(attempt + 2)
     said = await tenant.told(bad, "Failed")
     assert "rolled back: errors" in said["failed"]["message"], said
     await tenant.health("Degraded")
-    assert await asyncio.to_thread(users.wait_until_settled, "in steps", 60)
+    assert await asyncio.to_thread(users.wait_until_settled, good, 60)
 
     await tenant.revert()
     await tenant.health("Healthy")
