@@ -133,7 +133,7 @@ class RestoreTemplate:
 
 @dataclass(frozen=True)
 class ReleaseObject:
-    """Take the ownerReference off an object, so that it outlives the Canary, and lay `patch` over it."""
+    """Give an object back that was taken over: `patch` takes the Canary's mark off and lays what it was over it."""
 
     ref: Ref
     patch: Manifest
@@ -141,10 +141,9 @@ class ReleaseObject:
 
 
 @dataclass(frozen=True)
-class RemoveSlot:
-    """Delete one of a slot's objects."""
+class RemoveObject:
+    """Delete an object of the Canary's own: a slot's, or what led to it where there is nothing left to lead to."""
 
-    slot: Slot
     ref: Ref
     uid: str
     reason: str
@@ -183,7 +182,7 @@ Action = (
     | ScaleTemplate
     | RestoreTemplate
     | ReleaseObject
-    | RemoveSlot
+    | RemoveObject
     | RunJob
     | Emit
 )

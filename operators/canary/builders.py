@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from operators.kit.kube import Manifest
@@ -9,7 +10,7 @@ from operators.kit.kube import Manifest
 from .configs import copy_name, with_copies
 from .models import Canary
 from .names import TRACKING, slot_labels, slot_name
-from .seen import REVISION, Seen
+from .seen import OWNED_BY, REVISION, Seen
 from .terms import Slot
 
 _TAKEN_OVER = ("minReadySeconds", "progressDeadlineSeconds", "strategy")
@@ -31,10 +32,7 @@ def slot_deployment(canary: Canary, seen: Seen, slot: Slot, replicas: int) -> Ma
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {
-            **_metadata(canary, slot),
-            "annotations": {REVISION: seen.revision},
-        },
+        "metadata": _metadata(canary, slot, {REVISION: seen.revision}),
         "spec": {
             **{key: spec[key] for key in _TAKEN_OVER if key in spec},
             "revisionHistoryLimit": 1,
@@ -63,11 +61,11 @@ def apex_service(canary: Canary, slot: Slot, ports: list[dict[str, Any]], live: 
     else:
         metadata = {key: value for key, value in live["metadata"].items() if key != "managedFields"}
         spec = {**live["spec"], **({"ports": ports} if canary.spec.service.ports else {})}
-    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != TRACKING}
+    kept = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != TRACKING}
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {**metadata, "annotations": annotations, "ownerReferences": [canary.owner]},
+        "metadata": {**metadata, "annotations": {**kept, OWNED_BY: canary.uid}},
         "spec": {**spec, "selector": slot_labels(canary, slot)},
     }
 
@@ -81,10 +79,10 @@ def ports_of(canary: Canary, apex: Manifest | None) -> list[dict[str, Any]]:
     return [{key: value for key, value in port.items() if key != "nodePort"} for port in live]
 
 
-def _metadata(canary: Canary, slot: Slot) -> dict[str, Any]:
+def _metadata(canary: Canary, slot: Slot, annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
     return {
         "name": slot_name(canary, slot),
         "namespace": canary.namespace,
         "labels": slot_labels(canary, slot),
-        "ownerReferences": [canary.owner],
+        "annotations": {**(annotations or {}), OWNED_BY: canary.uid},
     }

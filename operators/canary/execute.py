@@ -18,7 +18,7 @@ from . import actions
 from .configs import COPY_OF, content_hash
 from .models import FINALIZER, KIND, Canary, parse
 from .names import MANAGER
-from .seen import CANARY_LABEL
+from .seen import CANARY_LABEL, OWNED_BY
 
 
 async def add_finalizer(api: KubeApi, resource: Manifest, _: actions.AddFinalizer) -> None:
@@ -59,8 +59,7 @@ async def copy_config(api: KubeApi, resource: Manifest, action: actions.CopyConf
             "name": action.name,
             "namespace": action.source.namespace,
             "labels": {CANARY_LABEL: canary.name},
-            "annotations": {COPY_OF: action.source.name},
-            "ownerReferences": [canary.owner],
+            "annotations": {COPY_OF: action.source.name, OWNED_BY: canary.uid},
         },
         "immutable": True,
         **kept,
@@ -109,7 +108,7 @@ async def release_object(api: KubeApi, _: Manifest, action: actions.ReleaseObjec
         await api.patch(action.ref, action.patch, field_manager=MANAGER)
 
 
-async def remove_slot(api: KubeApi, _: Manifest, action: actions.RemoveSlot) -> None:
+async def remove_object(api: KubeApi, _: Manifest, action: actions.RemoveObject) -> None:
     """Delete this very object, with its pods."""
     await api.delete(action.ref, uid=action.uid)
 
@@ -167,7 +166,7 @@ EXECUTE: Mapping[type, Callable[[KubeApi, Manifest, Any], Awaitable[None]]] = {
     actions.ScaleTemplate: scale,
     actions.RestoreTemplate: restore_template,
     actions.ReleaseObject: release_object,
-    actions.RemoveSlot: remove_slot,
+    actions.RemoveObject: remove_object,
     actions.RunJob: run_job,
     actions.Emit: emit,
 }

@@ -7,8 +7,8 @@ nothing: then everything goes with the Canary.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
+from copy import deepcopy
 
 from operators.kit.kube import Manifest, Ref
 
@@ -17,8 +17,9 @@ from .actions import (
     Action,
     PatchRoute,
     ReleaseObject,
+    RemoveCopy,
     RemoveFinalizer,
-    RemoveSlot,
+    RemoveObject,
     RestoreTemplate,
     ScaleTemplate,
     WriteRoute,
@@ -29,7 +30,7 @@ from .models import CanaryStatus, FailedRevision, Weight
 from .names import apex_ref, deployment_ref, is_ours, route_refs, service_ref, template_ref
 from .routes import complaint
 from .scaling import plan_scaling
-from .seen import CANARY_LABEL, SLOT_LABEL, ready_of, replicas_of
+from .seen import CANARY_LABEL, OWNED_BY, SLOT_LABEL, ready_of, replicas_of
 from .shifting import division
 from .situation import Situation
 from .subset import covers
@@ -58,7 +59,8 @@ def give_back(at: Situation) -> tuple[Action, ...]:
     if not at.canary.has_finalizer:
         return ()
     if template is None or "deletionTimestamp" in template["metadata"] or at.status.stable is None:
-        return (RemoveFinalizer("there is nothing to give anything back to"),)
+        leavings = tuple(_led(at)) or tuple(_removals(at))
+        return leavings or (RemoveFinalizer("there is nothing to give anything back to"),)
     if not is_given_back(at):
         return (*plan_scaling(at), *_to_stable(at), *_fill_template(at, template), *_hand_over(at, template))
     if at.status.quiet_since is None or at.now - at.status.quiet_since < at.spec.drain:
@@ -122,7 +124,7 @@ def proven(at: Situation, template: Manifest) -> Manifest | None:
         pods["metadata"]["labels"].pop(label, None)
     if covers(template["spec"]["template"], pods):
         return None
-    restored = copy.deepcopy(template)
+    restored = deepcopy(template)
     restored["metadata"].pop("managedFields", None)
     restored["spec"] = {**restored["spec"], "template": pods, "replicas": at.replicas}
     return restored
@@ -131,7 +133,7 @@ def proven(at: Situation, template: Manifest) -> Manifest | None:
 def _hand_over(at: Situation, template: Manifest) -> Iterator[Action]:
     if at.weight > 0 or ready_of(template) < at.replicas or proven(at, template) is not None:
         return
-    free: Manifest = {"metadata": {"ownerReferences": None}}
+    free: Manifest = {"metadata": {"annotations": {OWNED_BY: None}}}
     if at.seen.apex is not None:
         old = at.seen.apex["spec"].get("selector") or {}
         selector = {**dict.fromkeys(old), **template["spec"]["selector"]["matchLabels"]}
@@ -147,7 +149,7 @@ def _hand_over(at: Situation, template: Manifest) -> Iterator[Action]:
                 yield PatchRoute(ref, given, "the route leads to the Service")
         elif is_ours(at.canary, live):
             rules = routes.given_back_rules(at.canary, ports_of(at.canary, at.seen.apex)[0]["port"])
-            metadata = {"ownerReferences": None, "annotations": {routes.APPLIED: None}}
+            metadata = {"annotations": {OWNED_BY: None, routes.APPLIED: None}}
             yield ReleaseObject(ref, {"metadata": metadata, "spec": {"rules": rules}}, "the route leads to the Service")
 
 
@@ -160,4 +162,15 @@ def _removals(at: Situation) -> Iterator[Action]:
         )
         for ref, live in found:
             if live is not None and is_ours(at.canary, live) and "deletionTimestamp" not in live["metadata"]:
-                yield RemoveSlot(slot, ref, live["metadata"]["uid"], "drained, and nothing leads to it")
+                yield RemoveObject(ref, live["metadata"]["uid"], "drained, and nothing leads to it")
+    for copy in at.status.copies:
+        if (copy.kind, copy.name) in at.seen.copies:
+            yield RemoveCopy(Ref("", copy.kind, at.canary.namespace, copy.name), "no slot refers to it any more")
+
+
+def _led(at: Situation) -> Iterator[Action]:
+    """The Service and the route, where the Deployment is gone: they would lead nowhere."""
+    found = {apex_ref(at.canary): at.seen.apex, **{ref: at.seen.routes.get(ref.name) for ref in route_refs(at.canary)}}
+    for ref, live in found.items():
+        if live is not None and is_ours(at.canary, live) and "deletionTimestamp" not in live["metadata"]:
+            yield RemoveObject(ref, live["metadata"]["uid"], "the Deployment is gone")

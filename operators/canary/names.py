@@ -5,7 +5,7 @@ from __future__ import annotations
 from operators.kit.kube import Manifest, Ref
 
 from .models import Canary
-from .seen import CANARY_LABEL, SLOT_LABEL
+from .seen import CANARY_LABEL, OWNED_BY, SLOT_LABEL
 from .terms import Slot
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
@@ -56,5 +56,5 @@ def route_refs(canary: Canary) -> tuple[Ref, ...]:
 
 def is_ours(canary: Canary, manifest: Manifest | None) -> bool:
     """Whether an object is there and belongs to this very Canary."""
-    owners = ((manifest or {}).get("metadata") or {}).get("ownerReferences") or ()
-    return any(owner.get("uid") == canary.uid for owner in owners)
+    metadata = (manifest or {}).get("metadata") or {}
+    return bool(canary.uid) and (metadata.get("annotations") or {}).get(OWNED_BY) == canary.uid

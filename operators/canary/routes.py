@@ -17,6 +17,7 @@ from .models import Canary
 from .names import TRACKING, slot_name
 from .routers import Feature, gatewayapi
 from .routers.gatewayapi import Match, RouteWish, Split
+from .seen import OWNED_BY
 from .steps import Stage, stages
 from .subset import covers
 from .terms import SLOTS, Slot
@@ -94,8 +95,7 @@ def own_route(canary: Canary, division: Division, port: int, live: Manifest | No
     metadata = dict((live or {}).get("metadata") or {"name": canary.name, "namespace": canary.namespace})
     metadata.pop("managedFields", None)
     annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != TRACKING}
-    metadata["ownerReferences"] = [canary.owner]
-    metadata["annotations"] = {**annotations, APPLIED: digest(built["spec"])}
+    metadata["annotations"] = {**annotations, OWNED_BY: canary.uid, APPLIED: digest(built["spec"])}
     return {**built, "metadata": metadata}
 
 

@@ -13,6 +13,9 @@ from .terms import Sample, Slot
 
 CANARY_LABEL = "automatrix.dev/canary"
 SLOT_LABEL = "automatrix.dev/slot"
+OWNED_BY = "automatrix.dev/canary-uid"
+"""Annotation of what a Canary has made or taken over. No ownerReference: a foreground deletion, which is how GitOps
+prunes, takes everything that has one away at once, while it still serves."""
 REVISION = "automatrix.dev/revision"
 """Annotation of a slot Deployment: the hash of what it runs."""
 

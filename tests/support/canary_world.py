@@ -113,7 +113,13 @@ class World:
             {
                 "apiVersion": "automatrix.dev/v1alpha1",
                 "kind": "Canary",
-                "metadata": {"name": "web", "namespace": NAMESPACE, "generation": 1, "creationTimestamp": "2026-01-01"},
+                "metadata": {
+                    "name": "web",
+                    "namespace": NAMESPACE,
+                    "uid": "c-1",
+                    "generation": 1,
+                    "creationTimestamp": "2026-01-01",
+                },
                 "spec": dict(self.spec),
             }
         )

@@ -86,7 +86,6 @@ class RouteWish:
     rules: Sequence[Manifest]
     split: Split
     matches: Sequence[Match] = ()
-    owner: Manifest | None = None
     labels: Mapping[str, str] | None = None
 
 
@@ -100,8 +99,6 @@ def build(wish: RouteWish) -> Manifest:
         )
         rules.append({**rule, "matches": rule.get("matches") or [ALL_PATHS], "backendRefs": wish.split.backends})
     metadata: Manifest = {"name": wish.name, "namespace": wish.namespace, "labels": dict(wish.labels or {})}
-    if wish.owner:
-        metadata["ownerReferences"] = [wish.owner]
     return {
         "apiVersion": API_VERSION,
         "kind": "HTTPRoute",

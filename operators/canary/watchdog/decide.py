@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from operators.canary.routers.gatewayapi import pairs, reweigh
+from operators.canary.seen import OWNED_BY
 from operators.canary.terms import SLOTS, Slot, other
 from operators.kit.kube import Manifest
 
@@ -136,8 +137,8 @@ def unknown(found: Ward, name: str, route: Manifest | None) -> str:
     """Say why a route is none that this Canary may have changed; '' where it is one."""
     if route is None:
         return f"there is no HTTPRoute {name}"
-    owners = route["metadata"].get("ownerReferences") or ()
-    if name not in found.foreign and not any(one.get("uid") == found.uid for one in owners):
+    owner = (route["metadata"].get("annotations") or {}).get(OWNED_BY)
+    if name not in found.foreign and owner != found.uid:
         return f"HTTPRoute {name} is not this Canary's"
     if not any(True for _ in pairs(route, found.services)):
         return f"HTTPRoute {name} has no rule with both slots"

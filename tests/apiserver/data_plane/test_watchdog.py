@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from operators.canary.seen import OWNED_BY
 from operators.canary.watchdog import decide, patrol
 from operators.canary.watchdog.patrol import Patrol, Watch
 from operators.kit.kube import Ref
@@ -41,9 +42,8 @@ async def released(data_plane: DataPlane, canaries: None) -> DataPlane:
         "weight": {"desired": 40, "written": 40, "observed": 40},
     }
     await api.patch(Ref.of(made), {"status": status}, subresource="status")
-    owner = {"apiVersion": made["apiVersion"], "kind": "Canary", "name": "web", "uid": made["metadata"]["uid"]}
     route = data_plane.wish(40)
-    route["metadata"]["ownerReferences"] = [owner]
+    route["metadata"]["annotations"] = {OWNED_BY: made["metadata"]["uid"]}
     await data_plane.write(route)
     await data_plane.confirmed(40)
     labels = {"app": "web-a"}

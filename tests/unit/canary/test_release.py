@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from operators.canary.seen import OWNED_BY
 from operators.kit.kube import Ref
-from tests.support.canary_world import APEX, CANARY, METRIC, NAMESPACE, ROUTE, World, spec
+from tests.support.canary_world import APEX, CANARY, METRIC, NAMESPACE, ROUTE, TEMPLATE, World, spec
 
 SERVES_A = {"automatrix.dev/canary": "web", "automatrix.dev/slot": "a"}
 SERVES_B = {"automatrix.dev/canary": "web", "automatrix.dev/slot": "b"}
@@ -347,7 +348,7 @@ async def test_deleting_gives_everything_back() -> None:
     for ref in (APEX, ROUTE):
         found = world.api.find(ref)
         assert found is not None
-        assert not found["metadata"].get("ownerReferences")
+        assert OWNED_BY not in found["metadata"].get("annotations", {})
     assert world.api.find(Ref("apps", "Deployment", NAMESPACE, "web-a")) is None
 
 
@@ -362,3 +363,13 @@ async def test_what_is_only_observed_goes_on_and_its_alarm_is_remembered() -> No
     await world.until("Preparing")
     await world.until("Succeeded")
     assert world.status.history[0].alarm == ""
+
+
+async def test_where_the_deployment_is_gone_everything_goes_with_the_canary() -> None:
+    world = World()
+    await world.adopted()
+    await world.api.delete(TEMPLATE)
+    await world.api.delete(CANARY)
+    await world.settle()
+    made = (Ref("apps", "Deployment", NAMESPACE, "web-a"), Ref("", "Service", NAMESPACE, "web-a"), APEX, ROUTE, CANARY)
+    assert [ref for ref in made if world.api.find(ref) is not None] == []

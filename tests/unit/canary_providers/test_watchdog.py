@@ -11,6 +11,7 @@ import pytest
 
 from operators.canary.routers import gatewayapi
 from operators.canary.routers.gatewayapi import RouteWish, Split
+from operators.canary.seen import OWNED_BY
 from operators.canary.terms import Slot
 from operators.canary.watchdog.decide import DEAD_MAN, Pulse, Ward, decide, duration, is_due, unknown, ward
 from operators.kit.kube import Manifest
@@ -39,9 +40,8 @@ def canary(**changes: Any) -> Ward:
 
 def route(owner: str = "1", b: int = 10) -> Manifest:
     split = Split(SERVICES, 80, {"a": 100 - b, "b": b})
-    owners = {"uid": owner, "name": "web", "kind": "Canary", "apiVersion": "automatrix.dev/v1alpha1"}
-    made = gatewayapi.build(RouteWish("hub", "web", [{"name": "web"}], [], (), split, owner=owners))
-    made["metadata"]["uid"] = "r"
+    made = gatewayapi.build(RouteWish("hub", "web", [{"name": "web"}], [], (), split))
+    made["metadata"] |= {"uid": "r", "annotations": {OWNED_BY: owner}}
     return made
 
 
