@@ -36,8 +36,8 @@ class Parts:
     judge: Judge = judge
     now: Callable[[], datetime] = _now
     kill: KillSwitch = field(default_factory=KillSwitch)
-    noted: Callable[[Ref, frozenset[Ref]], None] = lambda _canary, _refs: None
-    """Told after each look which objects it was about."""
+    noted: Callable[[Ref, Look], None] = lambda _canary, _look: None
+    """Told of each look: which objects it was about."""
 
 
 def build(parts: Parts) -> Operator[CanarySpec, Look]:
@@ -46,7 +46,7 @@ def build(parts: Parts) -> Operator[CanarySpec, Look]:
     async def observe(api: KubeApi, resource: Manifest, _: CanarySpec) -> Look:
         canary = parse(resource)
         look = await Observer(api, parts.instruments, parts.now).observe(canary)
-        parts.noted(canary.ref, look.refs)
+        parts.noted(canary.ref, look)
         return look
 
     def decide(_: CanarySpec, look: Look, now: datetime) -> Plan:
