@@ -5,7 +5,9 @@ In: the API, the instruments and the judge. Out: an `Operator`, and which Canari
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +23,11 @@ from .models import FINALIZER, CanarySpec, parse
 from .names import MANAGER
 from .observe import Look, Observer
 from .plan import Plan, plan
+from .situation import SETTLED
 from .verdicts import Judge
+
+LOOKS_AT_REST = 8
+"""Canaries without a release that are looked at together: after a start all of them are, each with a dozen objects."""
 
 
 def _now() -> datetime:
@@ -42,10 +48,13 @@ class Parts:
 
 def build(parts: Parts) -> Operator[CanarySpec, Look]:
     """Return the operator."""
+    at_rest = asyncio.Semaphore(LOOKS_AT_REST)
 
     async def observe(api: KubeApi, resource: Manifest, _: CanarySpec) -> Look:
         canary = parse(resource)
-        look = await Observer(api, parts.instruments, parts.now).observe(canary)
+        can_wait = canary.status.phase in SETTLED and not canary.deleting
+        async with at_rest if can_wait else nullcontext():
+            look = await Observer(api, parts.instruments, parts.now).observe(canary)
         parts.noted(canary.ref, look)
         return look
 
