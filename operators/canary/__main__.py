@@ -35,7 +35,7 @@ from .witness import Witness
 
 log = get_logger(MANAGER)
 PARALLEL = 12
-"""Requests at once: one process can take in no more answers anyway, and every connection keeps 0.3 MiB of buffers."""
+"""Requests at once: one process takes in no more answers anyway, and a connection keeps 0.1 MiB of buffers or more."""
 
 
 async def run(settings: Settings) -> None:
