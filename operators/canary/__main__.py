@@ -34,6 +34,8 @@ from .settings import Settings
 from .witness import Witness
 
 log = get_logger(MANAGER)
+PARALLEL = 12
+"""Requests at once: one process takes in no more answers anyway, and a connection keeps 0.1 MiB of buffers or more."""
 
 
 async def run(settings: Settings) -> None:
@@ -41,7 +43,7 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     _stop_by_signal(stop)
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(await KubernetesApi.connect())
+        api = await stack.enter_async_context(await KubernetesApi.connect(parallel=PARALLEL))
         apparatus = await stack.enter_async_context(Apparatus(api, settings))
         instruments: Instruments = Trusting() if settings.trust_gateways else apparatus
         parts = Parts(instruments, judge, kill=KillSwitch(settings.kill_at))

@@ -16,8 +16,10 @@ from operators.kit.logging import get_logger
 from operators.kit.loop import Wakes
 from operators.kit.watches import Watched, Watches
 
+from .observe import Look
 from .operator import Parts, build
 from .settings import Settings
+from .unwatched import Unwatched
 
 KINDS = (
     ("apps", "v1", "Deployment"),
@@ -26,7 +28,7 @@ KINDS = (
     ("gateway.networking.k8s.io", "v1", "HTTPRoute"),
     ("batch", "v1", "Job"),
 )
-"""What is watched. Secrets are not: that would take the right to list all of them."""
+"""What is watched. Secrets are not, see `unwatched`."""
 AGAIN_S = 10.0
 log = get_logger("canary-operator")
 
@@ -44,12 +46,15 @@ class Fleet:
         self._concerned: defaultdict[Ref, set[Ref]] = defaultdict(set)
         self._looked_at: dict[Ref, frozenset[Ref]] = {}
         self._watches = Watches(api, self._changed)
+        self._unwatched = Unwatched(api, self._wakes.wake)
+        self._rereading: asyncio.Task[None] | None = None
         namespaces = settings.watch_namespaces or ("",)
         self._watched = [Watched(*kind, namespace=namespace) for kind in KINDS for namespace in namespaces]
 
     def start(self) -> None:
         """Begin to watch."""
         self._watches.follow(self._watched)
+        self._rereading = asyncio.create_task(self._unwatched.run(), name="secrets")
 
     def heard(self, manifest: Manifest) -> None:
         """A Canary was seen (again)."""
@@ -64,12 +69,13 @@ class Fleet:
 
     def silent_s(self) -> float:
         """Seconds for which a watch is overdue; 0 where all are well. For the probe."""
-        return 1e9 if self._watches.complaints() else 0.0
+        has_died = self._rereading is not None and self._rereading.done()
+        return 1e9 if has_died or self._watches.complaints() else 0.0
 
     async def close(self) -> None:
         """Stop everything; what is under way is cut off, and goes on in the next life."""
         await self._watches.close()
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *filter(None, [self._rereading])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -86,7 +92,11 @@ class Fleet:
             self._tasks.pop(ref, None)
             self._forget(ref)
 
-    def _noted(self, canary: Ref, refs: frozenset[Ref]) -> None:
+    def _noted(self, canary: Ref, look: Look) -> None:
+        self._concern(canary, look.refs)
+        self._unwatched.note(canary, look.unwatched)
+
+    def _concern(self, canary: Ref, refs: frozenset[Ref]) -> None:
         before = self._looked_at.get(canary, frozenset())
         self._looked_at[canary] = refs
         for ref in before - refs:
@@ -97,7 +107,8 @@ class Fleet:
             self._concerned[ref].add(canary)
 
     def _forget(self, canary: Ref) -> None:
-        self._noted(canary, frozenset())
+        self._concern(canary, frozenset())
+        self._unwatched.note(canary, {})
         uid, *_ = self._heard.get(canary, ("",))
         self._forgotten(str(uid))
         self._looked_at.pop(canary, None)

@@ -7,8 +7,8 @@ say for themselves that they do not know.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from operators.kit.kube import KubeApi, Manifest, Ref
@@ -23,6 +23,7 @@ from .models import GROUP, KIND, VERSION, Canary
 from .seen import ConfigSeen, DataPlane, GateAnswer, Seen, SlotSeen
 from .situation import LOOKING, MOVING
 from .terms import SLOTS, Slot
+from .unwatched import version_of
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Look:
     seen: Seen
     refs: frozenset[Ref]
     """Everything that was read, also what is not there: an event of any of it asks for another look."""
+    unwatched: Mapping[Ref, str] = field(default_factory=dict)
+    """The versions of what no event will tell of: Secrets."""
 
 
 class Observer:
@@ -79,7 +82,7 @@ class Observer:
             older_rivals=rivals,
             features=self._instruments.features(canary.spec.traffic.router),
         )
-        return Look(canary, seen, frozenset(reader.read))
+        return Look(canary, seen, frozenset(reader.read), reader.unwatched)
 
     async def _data_plane(self, canary: Canary, routes: dict[str, Manifest | None]) -> DataPlane:
         if canary.status.stable is None:
@@ -158,11 +161,16 @@ class _Reader:
     def __init__(self, api: KubeApi) -> None:
         self._api = api
         self.read: set[Ref] = set()
+        self.unwatched: dict[Ref, str] = {}
 
     async def get_all(self, refs: Iterable[Ref]) -> list[Manifest | None]:
         wanted = list(refs)
         self.read.update(wanted)
-        return list(await asyncio.gather(*(self._api.get(ref) for ref in wanted)))
+        found = list(await asyncio.gather(*(self._api.get(ref) for ref in wanted)))
+        self.unwatched.update(
+            {ref: version_of(one) for ref, one in zip(wanted, found, strict=True) if ref.kind == "Secret"}
+        )
+        return found
 
 
 def _slot_refs(canary: Canary) -> list[Ref]:

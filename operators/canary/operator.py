@@ -5,7 +5,9 @@ In: the API, the instruments and the judge. Out: an `Operator`, and which Canari
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +23,14 @@ from .models import FINALIZER, CanarySpec, parse
 from .names import MANAGER
 from .observe import Look, Observer
 from .plan import Plan, plan
+from .situation import SETTLED
 from .verdicts import Judge
+
+LOOKS_AT_REST = 8
+"""Canaries without a release that are looked at together.
+
+After a start all of them are, each with a dozen objects: 500 at once would take 100 MiB, and the process would keep it.
+"""
 
 
 def _now() -> datetime:
@@ -36,17 +45,20 @@ class Parts:
     judge: Judge = judge
     now: Callable[[], datetime] = _now
     kill: KillSwitch = field(default_factory=KillSwitch)
-    noted: Callable[[Ref, frozenset[Ref]], None] = lambda _canary, _refs: None
-    """Told after each look which objects it was about."""
+    noted: Callable[[Ref, Look], None] = lambda _canary, _look: None
+    """Told of each look: which objects it was about."""
 
 
 def build(parts: Parts) -> Operator[CanarySpec, Look]:
     """Return the operator."""
+    at_rest = asyncio.Semaphore(LOOKS_AT_REST)
 
     async def observe(api: KubeApi, resource: Manifest, _: CanarySpec) -> Look:
         canary = parse(resource)
-        look = await Observer(api, parts.instruments, parts.now).observe(canary)
-        parts.noted(canary.ref, look.refs)
+        can_wait = canary.status.phase in (*SETTLED, "Adopting") and not canary.deleting
+        async with at_rest if can_wait else nullcontext():
+            look = await Observer(api, parts.instruments, parts.now).observe(canary)
+        parts.noted(canary.ref, look)
         return look
 
     def decide(_: CanarySpec, look: Look, now: datetime) -> Plan:

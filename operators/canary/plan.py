@@ -28,8 +28,6 @@ from .terms import SLOTS
 from .verdicts import Judge
 
 AT_REST = timedelta(minutes=10)
-WITH_SECRETS = timedelta(minutes=1)
-"""Secrets are not watched, so that the operator needs no right to list them."""
 WAITING = timedelta(seconds=5)
 CONFIRMS = timedelta(milliseconds=500)
 """A gateway takes up a weight within its own half second; every look at it costs a dozen reads."""
@@ -166,6 +164,4 @@ def _when(at: Situation) -> timedelta:
     times = [AT_REST]
     if status.kept_until is not None:
         times.append(max(status.kept_until - at.now, timedelta(milliseconds=50)))
-    if any(config.kind == "Secret" for config in at.seen.configs):
-        times.append(WITH_SECRETS)
     return min(times)

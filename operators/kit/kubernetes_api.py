@@ -16,7 +16,7 @@ from .errors import NOT_SERVED, ApiError, Conflict, Gone, NotFound, Unavailable
 from .kube import Discovery, Manifest, ObjectList, Propagation, Ref, WatchEvent
 from .login import default_login
 from .served import INCOMPLETE, ServedKinds
-from .transport import Request, Transport, error_of
+from .transport import MAX_PARALLEL, Request, Transport, error_of
 
 PAGE = 500
 LIST_TIMEOUT_S = 60.0
@@ -34,9 +34,11 @@ class KubernetesApi:
         self._served = ServedKinds(transport)
 
     @classmethod
-    async def connect(cls, kubeconfig: Path | None = None, context: str = "") -> KubernetesApi:
+    async def connect(
+        cls, kubeconfig: Path | None = None, context: str = "", parallel: int = MAX_PARALLEL
+    ) -> KubernetesApi:
         """Log in by the kubeconfig, the pod's service account or kubectl's default, in this order."""
-        return cls(await Transport.connect(default_login(kubeconfig, context)))
+        return cls(await Transport.connect(default_login(kubeconfig, context), parallel))
 
     async def __aenter__(self) -> KubernetesApi:
         return self

@@ -126,6 +126,7 @@ async def run(operator: Operator[Spec, Seen], api: KubeApi, wakes: Wakes, ref: R
                 wait_s = backoff.after(failures)
                 log = get_logger(operator.name)
                 log.warning("will try again", object=str(ref), reason=str(error), wait_s=round(wait_s, 1))
+            del resource  # it may wait for long: hundreds of them would be kept for nothing
             await wakes.wait(ref, wait_s)
     finally:
         wakes.forget(ref)

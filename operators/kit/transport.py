@@ -63,16 +63,19 @@ class Answer:
 class Transport:
     """A session with the API server; make it with `connect`, close it with `close`."""
 
-    def __init__(self, client: ApiClient, login: Login) -> None:
+    def __init__(self, client: ApiClient, login: Login, parallel: int = MAX_PARALLEL) -> None:
         self._client = client
         self._login = login
-        self._slots = asyncio.Semaphore(MAX_PARALLEL)
+        self._slots = asyncio.Semaphore(parallel)
         self._logging_in = asyncio.Lock()
         self._logged_in_at = float("-inf")
 
     @classmethod
-    async def connect(cls, login: Login) -> Transport:
-        """Log in; sends nothing yet. Raises Forbidden where there are no usable credentials."""
+    async def connect(cls, login: Login, parallel: int = MAX_PARALLEL) -> Transport:
+        """Log in; sends nothing yet, and later at most `parallel` requests at once, watches not counted.
+
+        Raises Forbidden where there are no usable credentials.
+        """
         configuration = new_configuration()
         try:
             await login(configuration)
@@ -80,7 +83,7 @@ class Transport:
             raise Forbidden(401, "NoCredentials", f"cannot log in to the Kubernetes API: {error}") from error
         client = ApiClient(configuration)
         client.user_agent = "automatrix"
-        return cls(client, login)
+        return cls(client, login, parallel)
 
     async def close(self) -> None:
         """Close the session and its connections."""

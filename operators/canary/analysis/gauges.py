@@ -14,8 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr
 
+from .functions import student_tail
 from .sequence import Array
 
 
@@ -52,4 +52,4 @@ def _compared(mean: float, limit: float, error: float, sides: int, *, down: bool
     excess = limit - mean if down else mean - limit
     if sides <= 0 or excess <= 0 or error <= 0:
         return Compared(mean, limit, excess > 0, 1.0)
-    return Compared(mean, limit, beyond=True, probability=float(stdtr(sides, -excess / error)))
+    return Compared(mean, limit, beyond=True, probability=student_tail(sides, excess / error))

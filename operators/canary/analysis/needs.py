@@ -14,7 +14,7 @@ from .decision import Counted, Limits, weigh
 from .rules import MetricRule, share
 from .sequence import relative_gain
 
-_TRIED = np.unique(np.geomspace(1, 1e6, 601).round())
+_TRIED = np.array(sorted({*np.geomspace(1, 1e6, 601).round()}))
 _LIMITS = {"5 %": 0.05, "1 %": 0.01, "none": None}
 _CASES = ((0.0, 0.0), (0.001, 0.001), (0.005, 0.005), (0.01, 0.0005), (0.05, 0.005), (0.1, 0.005), (0.3, 0.0))
 _STABLE_BESIDE = 9.0

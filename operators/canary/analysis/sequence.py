@@ -20,7 +20,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, xlog1py, xlogy
+
+from .functions import log_beta, times_log
 
 Array = NDArray[np.float64]
 
@@ -31,6 +32,7 @@ LOG_RATIOS: Array = np.concatenate(
 """The logarithms of the ratios (canary's rate / stable's) that are followed."""
 _BETA = (0.5, 8.0)
 """The prior of an event rate: mostly below 10 %, but nothing is excluded."""
+_LOG_BETA = float(log_beta(np.asarray(_BETA[0]), np.asarray(_BETA[1])))
 
 
 def _prior() -> Array:
@@ -98,8 +100,10 @@ def absolute_evidence(events: Array, total: Array, rate: Array | float) -> Array
     """Return the log e-value against a fixed event rate; counts of shape (...), already divided by the dispersion."""
     a, b = _BETA
     quiet = np.maximum(total - events, 0.0)
-    mixture = betaln(a + events, b + quiet) - betaln(a, b)
-    return np.asarray(mixture - xlogy(events, rate) - xlog1py(quiet, -rate))
+    mixture = log_beta(a + events, b + quiet) - _LOG_BETA
+    with np.errstate(divide="ignore"):  # a rate of 0 or 1 is refuted by the first event that cannot be
+        expected, unexpected = np.log(rate), np.log1p(-np.asarray(rate))
+    return np.asarray(mixture - times_log(events, expected) - times_log(quiet, unexpected))
 
 
 def ratio_interval(likelihood: Array, alpha: float, beta: float) -> tuple[float, float]:
