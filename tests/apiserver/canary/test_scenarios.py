@@ -8,6 +8,7 @@ from operator import attrgetter
 import pytest
 
 from operators.canary.seen import GateAnswer
+from operators.canary.names import TRACKING
 from operators.kit.kube import Ref
 from tests.support.beside import Beside, Stories, Story
 from tests.support.canary_stage import GATEWAY, HANGS_S, Stage, canary, deployment, weights
@@ -28,7 +29,7 @@ async def a_life_adopted_released_and_given_back(stage: Stage) -> None:
         assert (await stage.find("Deployment", "app"))["spec"]["replicas"] == 0
         apex = await stage.find("Service", "web")
         assert apex["spec"]["selector"] == SLOT_A
-        assert "annotations" not in apex["metadata"]
+        assert TRACKING not in apex["metadata"]["annotations"], "GitOps does not prune what the Canary has taken over"
         pod = (await stage.find("Deployment", "web-a"))["spec"]["template"]["spec"]["containers"][0]
         copied = pod["envFrom"][0]["configMapRef"]["name"]
         assert copied.startswith("web-configmap-")
@@ -47,8 +48,11 @@ async def a_life_adopted_released_and_given_back(stage: Stage) -> None:
         assert released.status.stable is not None
         assert released.status.stable.slot == "a"
 
-        await stage.api.delete(stage.ref("Canary", "web"))
+        leads = [(await stage.find(kind, "web"))["metadata"]["uid"] for kind in ("Service", "HTTPRoute")]
+        # As GitOps prunes: what has an ownerReference would go at once, long before the Canary.
+        await stage.api.delete(stage.ref("Canary", "web"), propagation="Foreground")
         await stage.until_gone("Canary", "web")
+    assert [(await stage.find(kind, "web"))["metadata"]["uid"] for kind in ("Service", "HTTPRoute")] == leads
     template = await stage.find("Deployment", "app")
     assert template["spec"]["replicas"] == 3
     assert template["status"]["availableReplicas"] == 3
