@@ -7,8 +7,8 @@ from operator import attrgetter
 
 import pytest
 
-from operators.canary.seen import GateAnswer
 from operators.canary.names import TRACKING
+from operators.canary.seen import GateAnswer
 from operators.kit.kube import Ref
 from tests.support.beside import Beside, Stories, Story
 from tests.support.canary_stage import GATEWAY, HANGS_S, Stage, canary, deployment, weights
