@@ -23,11 +23,14 @@ from .errors import NOT_SERVED, ApiError, Conflict, Forbidden, Gone, NotFound, U
 from .logging import hide_values
 from .login import Login, new_configuration
 from .metrics import API_REQUESTS
+from .sockets import Sockets
 
 MAX_PARALLEL = 64
 MAX_TRIES = 5
 CONNECT_S = 10.0
 MESSAGE_MAX = 1000
+LINE_MAX = 2**21
+"""Bytes that are read ahead: an event of a watch may be as large as an object, 1.5 MiB."""
 _BAD_MANIFEST = ("failed to create typed patch object", "failed to convert new object")
 _ERRORS: Mapping[int, type[ApiError]] = {401: Forbidden, 403: Forbidden, 404: NotFound, 410: Gone, 429: Unavailable}
 
@@ -63,9 +66,10 @@ class Answer:
 class Transport:
     """A session with the API server; make it with `connect`, close it with `close`."""
 
-    def __init__(self, client: ApiClient, login: Login, parallel: int = MAX_PARALLEL) -> None:
+    def __init__(self, client: ApiClient, login: Login, sockets: Sockets, parallel: int = MAX_PARALLEL) -> None:
         self._client = client
         self._login = login
+        self._sockets = sockets
         self._slots = asyncio.Semaphore(parallel)
         self._logging_in = asyncio.Lock()
         self._logged_in_at = float("-inf")
@@ -83,11 +87,18 @@ class Transport:
             raise Forbidden(401, "NoCredentials", f"cannot log in to the Kubernetes API: {error}") from error
         client = ApiClient(configuration)
         client.user_agent = "automatrix"
-        return cls(client, login, parallel)
+        sockets, rest = Sockets(), client.rest_client
+        rest.pool_manager = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=rest.maxsize, ssl=rest.ssl_context, socket_factory=sockets.make),
+            trust_env=True,
+            read_bufsize=LINE_MAX,
+        )
+        return cls(client, login, sockets, parallel)
 
     async def close(self) -> None:
         """Close the session and its connections."""
         await self._client.close()
+        await self._sockets.closed()
 
     async def send(self, request: Request) -> Answer:
         """Send a request; waits and repeats as the server's Retry-After says, while `timeout_s` lasts."""

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -138,3 +140,24 @@ async def test_a_server_that_keeps_closing_is_not_flooded(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert len([request for request in fault_proxy.requests if "watch=true" in request]) <= 4
+
+
+def open_sockets() -> set[str]:
+    """What this process has open to anybody."""
+    found = set[str]()
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the folder's own
+            found.add(str(entry.readlink()))
+    return {name for name in found if name.startswith("socket:")}
+
+
+async def test_requests_that_were_given_up_leave_no_socket_behind(kubeconfig: Path) -> None:
+    before = open_sockets()
+    for halves_ms in range(40):  # while it connects, says hello, asks, listens
+        async with await KubernetesApi.connect(kubeconfig) as api:
+            asking = [asyncio.create_task(api.discover(fresh=True)) for _ in range(3)]
+            await asyncio.sleep(halves_ms / 2000)
+            for one in asking:
+                one.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+        assert open_sockets() <= before

@@ -18,6 +18,7 @@ from aiohttp import web
 from kubernetes.aio.client.rest import RESTClientObject
 
 from operators.kit.login import default_login, new_configuration
+from operators.kit.sockets import Sockets
 from operators.kit.transport import cut
 
 Mode = Literal["status", "reset", "hang", "lost", "cut"]
@@ -65,7 +66,9 @@ class FaultProxy:
         await default_login(self._upstream_kubeconfig)(configuration)
         self._upstream = str(configuration.host)
         context = RESTClientObject(configuration).ssl_context
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, limit=0))
+        self._sockets = Sockets()
+        connector = aiohttp.TCPConnector(ssl=context, limit=0, socket_factory=self._sockets.make)
+        self._session = aiohttp.ClientSession(connector=connector)
         application = web.Application(client_max_size=2**25)
         application.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1)
@@ -82,6 +85,7 @@ class FaultProxy:
         # may leave a socket behind.
         await self._session.close()
         await self._runner.cleanup()
+        await self._sockets.closed()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(f"{request.method} {request.raw_path}")
