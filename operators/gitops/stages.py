@@ -13,6 +13,8 @@ from operators.kit.kube import Manifest, Ref
 from . import health
 from .actions import ApplyObject, PruneObject, ReplaceObject, StartOperation
 from .comparison import extra_objects
+from .health import Health
+from .health.automatrix import GROUP as PLATFORM
 from .models import GROUP, KIND, Application
 from .plan import Plan
 from .receipts_model import Applied, Failed, Healthy, Progressing, Rendered, Stage
@@ -88,18 +90,37 @@ def _outcome(app: Application, seen: Seen, plan: Plan, now: datetime) -> list[St
         if policy is None or policy.automated is None or policy.automated.enabled is False:
             return [Progressing("out of sync: automation is off, it waits for a sync by hand")]
         return [Progressing("out of sync")]
+    return [Applied(), _once_applied(app, seen, plan, now)]
+
+
+def _once_applied(app: Application, seen: Seen, plan: Plan, now: datetime) -> Stage:
+    status = plan.status or app.status
     verdict = status.health.status if status.health else health.UNKNOWN
+    undecided = _undecided(seen, now) if verdict == health.SUSPENDED else ""
+    if undecided:
+        return Progressing(undecided)
     if verdict in (health.HEALTHY, health.SUSPENDED):
-        return [Applied(), Healthy()]
+        return Healthy()
     text = _unhealthy(verdict, seen, now)
     is_final = verdict == health.DEGRADED and fair_chance(app, plan, now) is None
-    return [Applied(), Failed(text) if is_final else Progressing(text)]
+    return Failed(text) if is_final else Progressing(text)
+
+
+def _undecided(seen: Seen, now: datetime) -> str:
+    """Return which release waits for somebody, who may yet turn it down; '' where what is suspended is meant to be."""
+    waits = [(ref, one) for ref, one in _at(health.SUSPENDED, seen, now) if ref.group == PLATFORM]
+    return f"{waits[0][0]}: {waits[0][1].message}" if waits else ""
+
+
+def _at(verdict: str, seen: Seen, now: datetime) -> list[tuple[Ref, Health]]:
+    """Return the objects with a verdict."""
+    live = [entry.live for entry in seen.target.objects if entry.live] if seen.target else []
+    found = health.healths_of(live, now)
+    return [(ref, one) for ref, one in found.items() if one is not None and one.status == verdict]
 
 
 def _unhealthy(verdict: str, seen: Seen, now: datetime) -> str:
-    live = [entry.live for entry in seen.target.objects if entry.live] if seen.target else []
-    found = health.healths_of(live, now)
-    worst = [(ref, one) for ref, one in found.items() if one is not None and one.status == verdict]
+    worst = _at(verdict, seen, now)
     if not worst:
         return verdict
     ref, one = min(worst, key=lambda entry: entry[0] not in seen.causes)  # one that says why comes first

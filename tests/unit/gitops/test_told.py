@@ -122,6 +122,36 @@ async def test_the_time_of_applying_stands_however_long_health_takes(world: Worl
     assert "applied 0.0 s · healthy 6.0 s" in world.told(revision)[0]
 
 
+CANARY = Ref("automatrix.dev", "Canary", "shop", "web", "v1alpha1")
+
+
+async def says(world: World, **conditions: str) -> None:
+    """Have the canary operator publish conditions."""
+    told = [{"type": name, "status": status, "message": "at 30 %"} for name, status in conditions.items()]
+    await world.api.patch(CANARY, {"status": {"observedGeneration": 1, "conditions": told}}, subresource="status")
+    await world.settle()
+
+
+@pytest.mark.parametrize(
+    ("end", "told"), [({"Ready": "True"}, "healthy"), ({"Ready": "False", "Stalled": "True"}, "failed Canary")]
+)
+async def test_a_release_that_waits_for_somebody_is_no_success_yet(
+    world: World, end: dict[str, str], told: str
+) -> None:
+    world.api.kinds.add("automatrix.dev", "v1alpha1", "Canary")
+    world.git.commit(web=[config("a")])
+    await world.create(application(automated=HEAL))
+    spec = {"targetRef": {"name": "elsewhere"}}
+    canary = {"apiVersion": "automatrix.dev/v1alpha1", "kind": "Canary", "metadata": {"name": "web"}, "spec": spec}
+    revision = await world.push(web=[config("a"), canary])
+    await says(world, Ready="False", Paused="True")
+    assert not world.is_told(revision)
+    assert "at 30 %" in world.told(revision)[0]
+    await says(world, **end)
+    await world.later(seconds=11)
+    assert told in world.told(revision)[0]
+
+
 ROOT = {"name": "in-cluster", "namespace": "argocd"}
 
 
