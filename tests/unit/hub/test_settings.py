@@ -20,6 +20,10 @@ def test_latency_is_given_in_milliseconds() -> None:
     assert Settings.from_environment({"HUB_LATENCY_MS": "250"}).latency_s == 0.25
 
 
+def test_work_is_given_in_milliseconds() -> None:
+    assert Settings.from_environment({"HUB_CPU_MS": "4"}).cpu_s == 0.004
+
+
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [

@@ -29,6 +29,7 @@ def make_app(settings: Settings) -> web.Application:
     async def greet(_: web.Request) -> web.Response:
         if settings.latency_s:
             await asyncio.sleep(settings.latency_s)
+        _work(settings.cpu_s)
         if random.random() < settings.error_rate:  # noqa: S311 - chooses which request fails, protects nothing
             return web.json_response({"error": "failed on purpose: HUB_ERROR_RATE"}, status=500)
         return web.json_response(
@@ -43,6 +44,13 @@ def make_app(settings: Settings) -> web.Application:
     app.router.add_get("/", greet)
     add_probes(app, registry, is_alive=lambda: True)
     return app
+
+
+def _work(cpu_s: float) -> None:
+    """Use a processor for so long, however many others want it meanwhile."""
+    enough = time.thread_time() + cpu_s
+    while time.thread_time() < enough:
+        pass
 
 
 def _counting(registry: CollectorRegistry) -> Middleware:

@@ -26,6 +26,8 @@ class Settings:
     """Share of requests (or jobs) that fail on purpose, 0 to 1."""
     latency_s: float = 0.0
     """Seconds that every request (or job) takes longer on purpose."""
+    cpu_s: float = 0.0
+    """Seconds of a processor that every request costs on purpose: what an autoscaler sees."""
     interval_s: float = 1.0
     """Seconds from the start of one job of the worker to the next."""
 
@@ -41,6 +43,7 @@ class Settings:
             port=int(_number(environ, "PORT", default=cls.port, low=0, high=65535)),
             error_rate=_number(environ, "HUB_ERROR_RATE", default=cls.error_rate, low=0, high=1),
             latency_s=_number(environ, "HUB_LATENCY_MS", default=cls.latency_s, low=0, high=60_000) / 1000,
+            cpu_s=_number(environ, "HUB_CPU_MS", default=cls.cpu_s, low=0, high=1000) / 1000,
             interval_s=_number(environ, "HUB_INTERVAL_S", default=cls.interval_s, low=0.01, high=3600),
         )
 
