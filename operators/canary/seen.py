@@ -44,6 +44,11 @@ class SlotSeen:
         return ready_of(self.deployment)
 
     @property
+    def is_unread(self) -> bool:
+        """Whether its controller has yet to see the newest change, so that nobody knows how many pods are ready."""
+        return self.deployment is not None and not _is_read(self.deployment)
+
+    @property
     def pods(self) -> int:
         """How many pods there are, whatever they run."""
         return int(((self.deployment or {}).get("status") or {}).get("replicas") or 0)
@@ -59,14 +64,17 @@ def replicas_of(deployment: Manifest | None) -> int:
 
 def ready_of(deployment: Manifest | None) -> int:
     """Available pods of the newest template; 0 while the controller has not seen the newest change."""
-    if deployment is None:
+    if deployment is None or not _is_read(deployment):
         return 0
     status = deployment.get("status") or {}
-    if int(status.get("observedGeneration") or 0) < int(deployment["metadata"].get("generation") or 0):
-        return 0
     # Nothing tells which of the available pods are old ones: all the old ones may be.
     old = int(status.get("replicas") or 0) - int(status.get("updatedReplicas") or 0)
     return max(0, int(status.get("availableReplicas") or 0) - old)
+
+
+def _is_read(deployment: Manifest) -> bool:
+    seen = int((deployment.get("status") or {}).get("observedGeneration") or 0)
+    return seen >= int(deployment["metadata"].get("generation") or 0)
 
 
 @dataclass(frozen=True)

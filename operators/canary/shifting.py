@@ -11,7 +11,7 @@ from operators.kit.kube import Manifest
 
 from . import builders, foreign, routes
 from .actions import Action, PatchRoute, SwitchApex, WriteRoute
-from .capacity import Shift, allowed
+from .capacity import Shift, allowed, needed
 from .names import TRACKING, is_ours, route_refs, slot_labels
 from .situation import Situation
 from .subset import covers
@@ -56,10 +56,11 @@ def _is_tracked(live: Manifest) -> bool:
 def division(at: Situation) -> routes.Division:
     """How the requests shall be divided at this look."""
     going_back = at.status.phase not in ("Preparing", "Shifting", "Analysing", "Held", "Promoting", "Frozen")
-    weight = allowed(
-        Shift(at.weight, at.status.weight.desired, at.idle.ready, at.stable.ready, at.replicas, going_back)
-    )
-    ready = at.idle.ready > 0
+    carried, is_matched = at.idle.ready, any(route.matched for route in at.routes)
+    if at.idle.is_unread:  # scaled this moment: its pods are where they were, and so is what they get
+        carried = max(carried, needed(at.weight, at.replicas))
+    weight = allowed(Shift(at.weight, at.status.weight.desired, carried, at.stable.ready, at.replicas, going_back))
+    ready = carried > 0 or (at.idle.is_unread and is_matched)
     mirrored = at.spec.traffic.mirror is not None and at.status.phase in ("Shifting", "Analysing", "Held") and ready
     return routes.Division(at.other_slot, weight, at.matching if ready else None, mirrored)
 

@@ -73,6 +73,8 @@ class World:
     """Whether pods become ready; `bad` images never do."""
     gateway: bool = True
     """Whether the gateway follows the routes and says so."""
+    controllers: bool = True
+    """Whether Deployments' controllers keep up."""
     verdict: Literal["Harm", "Safe", "Inconclusive"] = "Safe"
     requests: float = 1e9
     outage: str = ""
@@ -230,7 +232,7 @@ class World:
 
     def _deployment(self, ref: Ref) -> None:
         found = self.api.find(ref)
-        if found is None:
+        if found is None or not self.controllers:
             return
         asked = int(found["spec"]["replicas"])
         image = found["spec"]["template"]["spec"]["containers"][0]["image"]

@@ -10,7 +10,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from amx.demo.traffic import Answer, Target, Traffic
@@ -33,13 +34,24 @@ class Users(Traffic):
         super().__init__(target, rate_per_s)
         self.on_purpose = 0
         self.messages: Counter[str] = Counter()
+        self.failures: list[str] = []
+        """When requests failed, to compare with the operator's log."""
 
     def _note(self, answer: Answer) -> None:
         if answer.status == 500 and ON_PURPOSE in answer.text:
             self.on_purpose += 1
             answer = Answer(200, answer.text)
         self.messages[answer.message] += 1
+        if answer.failed:
+            self.failures.append(f"{datetime.now(UTC):%H:%M:%S.%f}")
         super()._note(answer)
+
+    @property
+    def story(self) -> str:
+        """What was counted, and from when to when requests failed."""
+        tally = self.tally()
+        between = f" between {self.failures[0]} and {self.failures[-1]}" if self.failures else ""
+        return f"{tally.failed} of {tally.sent} failed{between}: {tally.reasons}"
 
 
 @dataclass
@@ -50,6 +62,8 @@ class Site:
     namespace: str
     image: str
     port: int
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What every version gets, unless its push says otherwise."""
     name: str = "web"
 
     @property
@@ -118,8 +132,10 @@ class Site:
 
     def deployment(self, message: str, container: Mapping[str, Any], env: Mapping[str, str]) -> Manifest:
         labels = {"app": "web"}
-        probe = {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 1, "failureThreshold": 3}
-        variables = {"PORT": "8000", "HUB_MESSAGE": message, **env}
+        # Ready at once, and on a busy machine not lost again: with a slot's only pod its requests would fail.
+        ready = {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 1}
+        probe = {**ready, "timeoutSeconds": 5, "failureThreshold": 10}
+        variables = {"PORT": "8000", "HUB_MESSAGE": message, **self.env, **env}
         main: dict[str, Any] = {
             "name": "web",
             "image": self.image,
@@ -186,9 +202,9 @@ class Site:
 
 
 @asynccontextmanager
-async def site(api: KubeApi, namespace: str, image: str, port: int) -> AsyncIterator[Site]:
+async def site(made: Site) -> AsyncIterator[Site]:
     """Set up a service without a Canary; the namespace goes by itself afterwards, the Canary before it."""
-    made = Site(api, namespace, image, port)
+    api, namespace = made.api, made.namespace
     await api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     try:
         for manifest in made.objects():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
 
 import pytest
 
@@ -16,7 +18,11 @@ from tests.e2e.conftest import Cluster
 from tests.support import site as sites
 from tests.support.site import Site
 
-NewSite = Callable[[str], AbstractAsyncContextManager[Site]]
+
+class NewSite(Protocol):
+    """Makes a site in a namespace of its own; `env` is what each of its versions gets."""
+
+    def __call__(self, name: str, env: Mapping[str, str] = ...) -> AbstractAsyncContextManager[Site]: ...
 
 
 @dataclass
@@ -74,9 +80,9 @@ async def new_site(cluster: Cluster, api: KubernetesApi, hub_image: str) -> NewS
     """Return what makes sites, each in a namespace of its own with `name` in it."""
 
     @asynccontextmanager
-    async def make(name: str) -> AsyncIterator[Site]:
+    async def make(name: str, env: Mapping[str, str] = MappingProxyType({})) -> AsyncIterator[Site]:
         namespace = f"canary-{name}-{uuid.uuid4().hex[:4]}"
-        async with sites.site(api, namespace, hub_image, cluster.settings.http_port) as made:
+        async with sites.site(Site(api, namespace, hub_image, cluster.settings.http_port, env)) as made:
             yield made
 
     return make

@@ -17,7 +17,7 @@ from operators.kit.kubernetes_api import KubernetesApi
 from tests.support.site import Site, Users
 
 from .conftest import NewSite, Totals
-from .test_releases import told
+from .test_releases import Tale, told
 
 NAMESPACE = "automatrix-system"
 OPERATOR = "canary-operator"
@@ -97,6 +97,6 @@ async def test_an_operator_killed_at_every_turn_fails_no_request(
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
 
-    await told(new_site, totals, "killed", killed)
+    await told(new_site, totals, Tale("killed", killed))
     assert killer.turns >= TURNS, f"no story takes the turns {TURNS - killer.turns}"
     assert killer.kills == len(killer.turns)

@@ -6,7 +6,8 @@ Stories run side by side, each on a site of its own, because most of their time 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from operators.kit.kube import Ref
@@ -17,15 +18,29 @@ from .conftest import NewSite, Totals, together
 Story = Callable[[Site, Users], Awaitable[None]]
 
 
-async def told(new_site: NewSite, totals: Totals, name: str, story: Story, *, left: int = 2, **spec: Any) -> None:
-    """Run a story on a site that has users from before its Canary is made until after it is gone, with `left` pods."""
-    async with new_site(name) as site:
+@dataclass(frozen=True)
+class Tale:
+    """A story, and where it takes place."""
+
+    name: str
+    story: Story
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What every version gets."""
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    """What the Canary asks for besides the usual."""
+    left: int = 2
+    """How many pods there are in the end."""
+
+
+async def told(new_site: NewSite, totals: Totals, tale: Tale) -> None:
+    """Run a story on a site that has users from before its Canary is made until after it is gone."""
+    async with new_site(tale.name, tale.env) as site:
         with site.users() as first:  # the router learns of pods a moment after they are ready: not counted
             assert await asyncio.to_thread(first.wait_until_answered, 90), first.tally().reasons
         with site.users() as users:
-            await site.api.apply(site.canary_manifest(**spec), field_manager="argocd-controller")
+            await site.api.apply(site.canary_manifest(**tale.spec), field_manager="argocd-controller")
             await site.phase("Idle")
-            await story(site, users)
+            await tale.story(site, users)
             outcomes = [past.outcome for past in (await site.canary()).status.history]
             await site.api.delete(site.ref("Canary"))
             while await site.api.get(site.ref("Canary")) is not None:
@@ -33,10 +48,10 @@ async def told(new_site: NewSite, totals: Totals, name: str, story: Story, *, le
             await asyncio.sleep(5)  # what was given back serves alone now
         totals.add(users, outcomes)
         tally = users.tally()
-        assert tally.failed == 0, f"{name}: {tally.failed} of {tally.sent} failed: {tally.reasons}"
+        assert tally.failed == 0, f"{tale.name}: {users.story}"
         deployment = await site.api.get(site.ref("Deployment"))
         assert deployment is not None
-        assert deployment["status"]["availableReplicas"] == left
+        assert deployment["status"]["availableReplicas"] == tale.left
         assert await site.api.get(site.ref("Deployment", "web-a")) is None
         assert await site.api.get(site.ref("Deployment", "web-b")) is None
 
@@ -122,10 +137,15 @@ async def test_no_request_fails_whatever_becomes_of_a_release(new_site: NewSite,
     at_once: dict[str, Any] = {"strategy": "blueGreen", "steps": None, "blueGreen": {"preview": preview, "hold": "2s"}}
     slowly = [{"weight": 30, "hold": "20s"}, {"weight": 60, "hold": "30s"}]
     await together(
-        told(new_site, totals, "harmful", harmful),
-        told(new_site, totals, "unstartable", unstartable, progressDeadline="15s"),
-        told(new_site, totals, "hurry", in_a_hurry),
-        told(new_site, totals, "aborted", aborted, steps=slowly),
-        # Nobody looks at the preview here, so nothing is counted that could be judged.
-        told(new_site, totals, "bluegreen", blue_green, **at_once, analysis=None, rollbackWindow="60s"),
+        *(
+            told(new_site, totals, tale)
+            for tale in (
+                Tale("harmful", harmful),
+                Tale("unstartable", unstartable, spec={"progressDeadline": "15s"}),
+                Tale("hurry", in_a_hurry),
+                Tale("aborted", aborted, spec={"steps": slowly}),
+                # Nobody looks at the preview here, so nothing is counted that could be judged.
+                Tale("bluegreen", blue_green, spec={**at_once, "analysis": None, "rollbackWindow": "60s"}),
+            )
+        )
     )

@@ -12,7 +12,7 @@ from operators.kit.kube import Manifest, Ref
 from tests.support.site import HANGS_S, Site, Users
 
 from .conftest import NewSite, Totals, together
-from .test_releases import told
+from .test_releases import Tale, told
 
 ALL = 'sum by (pod) (hub_requests_total{namespace="{{namespace}}",pod=~"{{service}}-.*"})'
 BAD = ALL.replace("{namespace=", '{code=~"5..",namespace=')
@@ -88,13 +88,12 @@ async def resized(site: Site, users: Users) -> None:
 async def steady(site: Site, users: Users) -> None:
     """Under constant load an autoscaler asks for the same before, in and after a release."""
     await site.api.create(autoscaler(site.namespace, 2, "1"), field_manager="kubectl-create")
-    assert (await site.released("works", HUB_CPU_MS=WORK)).status.history[0].outcome == "Promoted"
     # In the middle between what two and three pods carry: a fifth more or less changes nothing.
     share = f"{int(await _used_by_all(site) / 2.5)}m"
     await site.api.apply(autoscaler(site.namespace, 1, share), field_manager="kubectl-create", force=True)
     await _held(site, 3)
     async with _recorded(site) as seen:
-        ended = await site.released("same load", HUB_CPU_MS=WORK)
+        ended = await site.released("same load")
     assert ended.status.history[0].outcome == "Promoted"
     assert seen == {3}, f"the autoscaler asked for {sorted(seen)} replicas during the release"
 
@@ -165,8 +164,9 @@ async def test_an_autoscaler_and_a_missing_metrics_store_leave_a_release_in_peac
 
     one, two = [{"weight": 50, "hold": "5s"}], [{"weight": 30, "hold": "20s"}, {"weight": 60, "hold": "20s"}]
     grows = [{"weight": 30, "hold": "30s"}, {"weight": 60, "hold": "5s"}]
-    await together(
-        told(new_site, totals, "resized", resized, left=4, steps=grows),
-        told(new_site, totals, "steady", steady, left=3, steps=two),
-        told(new_site, totals, "unmeasured", without, analysis=SCRAPED, steps=one),
+    tales = (
+        Tale("resized", resized, spec={"steps": grows}, left=4),
+        Tale("steady", steady, {"HUB_CPU_MS": WORK}, {"steps": two}, left=3),
+        Tale("unmeasured", without, spec={"analysis": SCRAPED, "steps": one}),
     )
+    await together(*(told(new_site, totals, tale) for tale in tales))

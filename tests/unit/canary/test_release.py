@@ -285,6 +285,18 @@ async def test_the_capacity_is_an_autoscalers_also_in_mid_release(world: World) 
     assert (world.replicas("web-a"), world.replicas("web-b")) == (0, 2)
 
 
+async def test_a_slot_that_was_scaled_a_moment_ago_keeps_its_weight(world: World) -> None:
+    await world.push("app:2")
+    await world.until("Analysing")
+    before = world.route_weights()
+    world.controllers = False
+    await world.run(60)
+    assert (world.status.step, world.replicas("web-b")) == (2, 2), "the next step needs another pod"
+    assert world.route_weights() == before
+    world.controllers = True
+    await world.until("Succeeded")
+
+
 async def test_a_candidate_that_loses_its_pods_loses_its_weight(world: World) -> None:
     await world.push("app:2")
     await world.until("Analysing")
