@@ -14,6 +14,7 @@ from .actions import Action, AddFinalizer, RunJob, ScaleTemplate, SetCapacity
 from .filling import plan_copies, plan_fill, plan_services, plan_unused
 from .jobs import job
 from .names import template_ref
+from .previews import plan_preview
 from .scaling import plan_scaling
 from .seen import replicas_of
 from .shifting import plan_apex, plan_routes
@@ -37,6 +38,7 @@ def converge(at: Situation) -> tuple[Action, ...]:
         *plan_services(at),
         *plan_apex(at),
         *plan_routes(at),
+        *plan_preview(at),
         *_template(at),
         *_jobs(at),
         *plan_unused(at),

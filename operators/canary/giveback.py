@@ -28,6 +28,7 @@ from .builders import ports_of
 from .configs import with_copies
 from .models import CanaryStatus, FailedRevision, Weight
 from .names import apex_ref, deployment_ref, is_ours, route_refs, service_ref, template_ref
+from .previews import remove_preview
 from .routes import complaint
 from .scaling import plan_scaling
 from .seen import CANARY_LABEL, OWNED_BY, SLOT_LABEL, ready_of, replicas_of
@@ -62,7 +63,8 @@ def give_back(at: Situation) -> tuple[Action, ...]:
         leavings = tuple(_led(at)) or tuple(_removals(at))
         return leavings or (RemoveFinalizer("there is nothing to give anything back to"),)
     if not is_given_back(at):
-        return (*plan_scaling(at), *_to_stable(at), *_fill_template(at, template), *_hand_over(at, template))
+        preview = remove_preview(at, "the Canary goes")
+        return (*preview, *plan_scaling(at), *_to_stable(at), *_fill_template(at, template), *_hand_over(at, template))
     if at.status.quiet_since is None or at.now - at.status.quiet_since < at.spec.drain:
         return ()
     removals = tuple(_removals(at))
@@ -74,6 +76,7 @@ def is_given_back(at: Situation) -> bool:
     selector = ((at.seen.apex or {}).get("spec") or {}).get("selector") or {}
     led = is_ours(at.canary, at.seen.apex) or SLOT_LABEL in selector
     owned = any(is_ours(at.canary, route) for route in at.seen.routes.values())
+    owned = owned or is_ours(at.canary, at.seen.preview)
     return not led and not owned and all(routes.is_given_back(at.canary, route) for route in at.seen.routes.values())
 
 
@@ -170,6 +173,7 @@ def _removals(at: Situation) -> Iterator[Action]:
 
 def _led(at: Situation) -> Iterator[Action]:
     """The Service and the route, where the Deployment is gone: they would lead nowhere."""
+    yield from remove_preview(at, "the Deployment is gone")
     found = {apex_ref(at.canary): at.seen.apex, **{ref: at.seen.routes.get(ref.name) for ref in route_refs(at.canary)}}
     for ref, live in found.items():
         if live is not None and is_ours(at.canary, live) and "deletionTimestamp" not in live["metadata"]:

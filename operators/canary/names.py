@@ -54,6 +54,11 @@ def route_refs(canary: Canary) -> tuple[Ref, ...]:
     return tuple(Ref(GATEWAY_GROUP, "HTTPRoute", canary.namespace, name) for name in names)
 
 
+def preview_ref(canary: Canary) -> Ref:
+    """The HTTPRoute of the preview under host names of its own."""
+    return Ref(GATEWAY_GROUP, "HTTPRoute", canary.namespace, f"{canary.name}-preview")
+
+
 def is_ours(canary: Canary, manifest: Manifest | None) -> bool:
     """Whether an object is there and belongs to this very Canary."""
     metadata = (manifest or {}).get("metadata") or {}

@@ -49,9 +49,8 @@ class Observer:
     async def observe(self, canary: Canary) -> Look:
         """Look once."""
         reader = _Reader(self._api)
-        template, apex, *rest = await reader.get_all(
-            [names.template_ref(canary), names.apex_ref(canary), *_slot_refs(canary), *names.route_refs(canary)]
-        )
+        alone = (names.template_ref(canary), names.apex_ref(canary), names.preview_ref(canary))
+        template, apex, preview, *rest = await reader.get_all([*alone, *_slot_refs(canary), *names.route_refs(canary)])
         slots: dict[Slot, SlotSeen] = {
             slot: SlotSeen(rest[2 * number], rest[2 * number + 1]) for number, slot in enumerate(SLOTS)
         }
@@ -74,6 +73,7 @@ class Observer:
             slots=slots,
             apex=apex,
             routes=routes,
+            preview=preview,
             trouble=trouble_,
             data_plane=data_plane,
             samples=samples,

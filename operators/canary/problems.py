@@ -12,7 +12,7 @@ from operators.kit.kube import Manifest
 
 from .builders import ports_of
 from .measured import unreadable
-from .names import is_ours, slot_name
+from .names import is_ours, preview_ref, slot_name
 from .routers import Feature, refusal
 from .routers.gatewayapi import refused
 from .routes import asked
@@ -102,6 +102,10 @@ def _names(at: Situation) -> Iterator[Problem]:
             if live is not None and not is_ours(at.canary, live):
                 name = slot_name(at.canary, slot)
                 yield Problem("NameTaken", f"{kind} {name} is somebody else's: rename it, or this Canary")
+
+    preview, ref = at.seen.preview, preview_ref(at.canary)
+    if at.preview_hostnames and preview is not None and not is_ours(at.canary, preview):
+        yield Problem("NameTaken", f"HTTPRoute {ref.name} is somebody else's: rename it, or this Canary")
 
 
 def _healed(at: Situation) -> Iterator[Problem]:

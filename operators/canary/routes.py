@@ -6,7 +6,7 @@ gateway to gateway (`routers.gatewayapi` builds them). What is somebody else's i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from operators.kit.kube import Manifest
 
 from .configs import digest
 from .models import Canary
-from .names import TRACKING, slot_name
+from .names import TRACKING, preview_ref, slot_name
 from .routers import Feature, gatewayapi
 from .routers.gatewayapi import Match, RouteWish, Split
 from .seen import OWNED_BY
@@ -70,6 +70,8 @@ def asked(canary: Canary) -> frozenset[Feature]:
         wanted.add(Feature.MIRROR)
     if traffic.affinity is not None:
         wanted.add(Feature.AFFINITY)
+    if canary.spec.blue_green is not None and canary.spec.blue_green.preview_hostnames:
+        wanted.add(Feature.HOSTS)
     return frozenset(wanted)
 
 
@@ -77,7 +79,7 @@ def asked(canary: Canary) -> frozenset[Feature]:
 
 
 def own_route(canary: Canary, division: Division, port: int, live: Manifest | None) -> Manifest:
-    """Build the Canary's own HTTPRoute; what is there already keeps its other labels and annotations."""
+    """Build the Canary's own HTTPRoute."""
     traffic = canary.spec.traffic
     wish = RouteWish(
         canary.namespace,
@@ -92,7 +94,36 @@ def own_route(canary: Canary, division: Division, port: int, live: Manifest | No
     rules = built["spec"]["rules"]
     for index in range(len(division.matches), len(rules), len(division.matches) + 1):
         rules[index] = {**rules[index], **_beside(canary, division, port, rules[index])}
-    metadata = dict((live or {}).get("metadata") or {"name": canary.name, "namespace": canary.namespace})
+    return _marked(canary, built, live)
+
+
+def preview_route(canary: Canary, hostnames: Sequence[str], slot: Slot, port: int, live: Manifest | None) -> Manifest:
+    """Build the HTTPRoute that leads a preview's hosts to a slot."""
+    traffic, ref = canary.spec.traffic, preview_ref(canary)
+    backend = {"group": "", "kind": "Service", "name": slot_name(canary, slot), "port": port, "weight": 1}
+    built = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": ref.kind,
+        "metadata": {"name": ref.name, "namespace": ref.namespace},
+        "spec": {
+            "parentRefs": [_parent(one.model_dump(by_alias=True)) for one in traffic.parent_refs],
+            "hostnames": list(hostnames),
+            "rules": [{**rule, "backendRefs": [backend]} for rule in traffic.rules or EVERYTHING],
+        },
+    }
+    return _marked(canary, built, live)
+
+
+def previewed(canary: Canary, preview: Manifest | None) -> Iterator[Slot]:
+    """Yield the slots that a preview leads to."""
+    rules = ((preview or {}).get("spec") or {}).get("rules") or ()
+    names = {ref["name"] for rule in rules for ref in rule.get("backendRefs") or ()}
+    yield from (slot for slot, name in services(canary).items() if name in names)
+
+
+def _marked(canary: Canary, built: Manifest, live: Manifest | None) -> Manifest:
+    """A route that is the Canary's; what is there already keeps its other labels and annotations."""
+    metadata = dict((live or built)["metadata"])
     metadata.pop("managedFields", None)
     annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != TRACKING}
     metadata["annotations"] = {**annotations, OWNED_BY: canary.uid, APPLIED: digest(built["spec"])}

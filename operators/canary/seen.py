@@ -133,6 +133,8 @@ class Seen:
     """The Service of the Canary's name."""
     routes: Mapping[str, Manifest | None] = field(default_factory=dict)
     """The own HTTPRoute, or those of somebody else, by name."""
+    preview: Manifest | None = None
+    """The HTTPRoute of the preview under host names of its own."""
     trouble: str = ""
     """Why the candidate's pods do not come up, in the kubelet's words."""
     data_plane: DataPlane = DataPlane()

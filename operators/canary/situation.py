@@ -7,7 +7,7 @@ from datetime import datetime
 
 from .capacity import needed
 from .models import Canary, CanarySpec, CanaryStatus
-from .routes import Written, complaint, written
+from .routes import Written, complaint, previewed, written
 from .seen import DataPlane, Seen, SlotSeen, replicas_of
 from .steps import Stage, stage_of
 from .terms import Slot, other
@@ -76,6 +76,11 @@ class Situation:
         return self.stage if self.status.phase in MATCHING and self.stage.is_matched else None
 
     @property
+    def preview_hostnames(self) -> tuple[str, ...]:
+        """The host names of the preview."""
+        return self.spec.blue_green.preview_hostnames if self.spec.blue_green else ()
+
+    @property
     def routes(self) -> tuple[Written, ...]:
         """What each route says."""
         return tuple(written(self.canary, self.other_slot, route) for route in self.seen.routes.values())
@@ -103,6 +108,8 @@ class Situation:
                 return True
             if route.matched and slot == self.other_slot:
                 return True
+        if any(to == slot for to in previewed(self.canary, self.seen.preview)):
+            return True
         apex = ((self.seen.apex or {}).get("spec") or {}).get("selector") or {}
         return apex.get("automatrix.dev/slot") == slot or self.data_plane.highest.get(slot, 0) > 0
 

@@ -109,7 +109,7 @@ class Stage(Trusting):
         return self.answers.get(gate.name, GateAnswer("waiting"))
 
     def features(self, router: str) -> frozenset[Feature]:
-        return frozenset({Feature.WEIGHTS, Feature.HEADERS, Feature.COOKIES})
+        return frozenset({Feature.WEIGHTS, Feature.HEADERS, Feature.COOKIES, Feature.HOSTS})
 
     @asynccontextmanager
     async def operator(self, *kill_at: str) -> AsyncIterator[None]:

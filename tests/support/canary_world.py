@@ -278,7 +278,7 @@ class World:
     # -- Instruments -----------------------------------------------------------------------------------------------
 
     def features(self, router: str) -> frozenset[Feature]:
-        return frozenset({Feature.WEIGHTS, Feature.HEADERS, Feature.COOKIES})
+        return frozenset({Feature.WEIGHTS, Feature.HEADERS, Feature.COOKIES, Feature.HOSTS})
 
     async def data_plane(self, api: KubeApi, canary: Canary, routes: Mapping[str, Manifest | None]) -> DataPlane:
         if not self.gateway:

@@ -76,8 +76,8 @@ class Site:
             groups.get(kind, ""), kind, self.namespace, name or self.name, "v1alpha1" if kind == "Canary" else "v1"
         )
 
-    def users(self, rate_per_s: float = RATE_PER_S) -> Users:
-        return Users(Target(f"http://127.0.0.1:{self.port}/", self.host), rate_per_s)
+    def users(self, rate_per_s: float = RATE_PER_S, host: str = "") -> Users:
+        return Users(Target(f"http://127.0.0.1:{self.port}/", host or self.host), rate_per_s)
 
     async def push(self, message: str, *, container: Mapping[str, Any] | None = None, **env: str) -> None:
         """Have the Deployment ask for another version, as GitOps does: without replicas."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from .sequence import Array, absolute_evidence, at_ratio, mixture, most_likely
 
-_RELATIVE_SHARE = 0.25
+_RELATIVE_SHARE = 0.4
 """The relative test's part of alpha where both are asked for; rest: the absolute test, which needs no second arm."""
 _LOG_WORSE = float(np.log(10.0))
 """Evidence that stable does better, before a broken objective is held against the canary alone."""

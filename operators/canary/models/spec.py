@@ -62,6 +62,8 @@ class BlueGreen(Patience):
 
     preview: Match | None = None
     """Requests with this header reach the candidate before the switch."""
+    preview_hostnames: tuple[str, ...] = Field(default=(), max_length=16)
+    """Under these host names the candidate is reached before the switch, and stable while there is none."""
 
 
 class ABTest(Patience):

@@ -123,13 +123,17 @@ async def a_job_runs_before_the_first_pod_and_a_hook_before_the_promotion(stage:
 
 @STORIES.add
 async def blue_green_goes_there_and_back_at_once(stage: Stage) -> None:
-    preview = {"preview": {"name": "x-preview", "value": "yes"}, "hold": "1s"}
+    header = {"name": "x-preview", "value": "yes"}
+    preview = {"preview": header, "previewHostnames": ["next.example.com"], "hold": "1s"}
     spec = canary(stage.namespace, strategy="blueGreen", steps=None, blueGreen=preview, rollbackWindow="1m")
     await stage.api.apply(spec, field_manager="argocd-controller")
     async with stage.operator():
         await stage.phase("Idle")
+        assert await _previewed(stage) == "web-a"
         await stage.push("app:2")
         await stage.phase("Analysing")
+        while await _previewed(stage) != "web-b":
+            await asyncio.sleep(0.1)
         rules = (await stage.find("HTTPRoute", "web"))["spec"]["rules"]
         assert rules[0]["matches"][0]["headers"] == [{"type": "Exact", "name": "x-preview", "value": "yes"}]
         assert weights(await stage.find("HTTPRoute", "web")) == {"web-a": 100, "web-b": 0}
@@ -142,6 +146,19 @@ async def blue_green_goes_there_and_back_at_once(stage: Stage) -> None:
             and one.status.stable.slot == "a",
         )  # fmt: skip
         assert back.status.history[0].reason == "back to the revision before"
+        assert await _previewed(stage) == "web-a"
+        await stage.api.patch(stage.ref("Canary", "web"), {"spec": {"blueGreen": {"previewHostnames": None}}})
+        while await stage.api.get(stage.ref("HTTPRoute", "web-preview")) is not None:
+            await asyncio.sleep(0.1)
+
+
+async def _previewed(stage: Stage) -> str:
+    """Where the preview's host leads."""
+    route = await stage.find("HTTPRoute", "web-preview")
+    assert route["spec"]["hostnames"] == ["next.example.com"]
+    [rule] = route["spec"]["rules"]
+    [backend] = rule["backendRefs"]
+    return str(backend["name"])
 
 
 def _key() -> list[dict[str, object]]:

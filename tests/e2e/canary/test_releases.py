@@ -123,8 +123,16 @@ async def aborted(site: Site, users: Users) -> None:
 
 
 async def blue_green(site: Site, users: Users) -> None:
-    """Switched at once when it is known to be fine, and back within the window."""
-    assert (await _outcome(site, message="green"))[0] == "Promoted"
+    """Seen under a host of its own, switched at once when it is known to be fine, and back within the window."""
+    host = f"next-{site.host}"
+    await site.api.patch(site.ref("Canary"), {"spec": {"blueGreen": {"previewHostnames": [host]}}})
+    with site.users(host=host) as preview:
+        assert await asyncio.to_thread(preview.wait_until_settled, "first", 60)
+        await site.push("green")
+        assert await asyncio.to_thread(preview.wait_until_settled, "green", 60)
+        assert users.messages["green"] == 0, "users see nothing of it yet"
+        await site.act("Promote", "fine")
+    assert (await site.ended(1)).status.history[0].outcome == "Promoted"
     assert await asyncio.to_thread(users.wait_until_settled, "green", 60)
     attempt = (await site.canary()).status.attempt
     await site.push("first")
@@ -134,7 +142,7 @@ async def blue_green(site: Site, users: Users) -> None:
 
 async def test_no_request_fails_whatever_becomes_of_a_release(new_site: NewSite, totals: Totals) -> None:
     preview = {"name": "X-Preview", "value": "yes"}
-    at_once: dict[str, Any] = {"strategy": "blueGreen", "steps": None, "blueGreen": {"preview": preview, "hold": "2s"}}
+    at_once: dict[str, Any] = {"strategy": "blueGreen", "steps": None, "blueGreen": {"preview": preview, "hold": "60s"}}
     slowly = [{"weight": 30, "hold": "20s"}, {"weight": 60, "hold": "30s"}]
     await together(
         *(
