@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,12 @@ import pytest
 from operators.kit.kube import Ref
 from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.testing.controlplane import ControlPlane
+from tests.support.canary_rights import rights_only
 from tests.support.canary_stage import Stage, furnished
 
 PARAMETER = "story"
+OPERATORS = "story-operators"
+"""The namespace of the ServiceAccount whose rights the operators have."""
 
 
 @dataclass(kw_only=True)
@@ -71,12 +74,17 @@ async def side_by_side(
 ) -> AsyncIterator[Beside]:
     """Begin to tell, so many at a time, in their order; what is not told to its end is cut off."""
     room = asyncio.Semaphore(at_once)
-    async with await KubernetesApi.connect(kubernetes.kubeconfig) as api:
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(await KubernetesApi.connect(kubernetes.kubeconfig))
+        await api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATORS}})
+        rights = await stack.enter_async_context(
+            await KubernetesApi.connect(await rights_only(api, kubernetes, OPERATORS, folder))
+        )
 
         async def tell(story: Story, name: str) -> None:
             (folder / name).mkdir()
             async with room:
-                await _tell(story, Scene(api, name, kubernetes=kubernetes, folder=folder / name))
+                await _tell(story, Scene(api, name, rights=rights, kubernetes=kubernetes, folder=folder / name))
 
         tasks = {story: asyncio.create_task(tell(story, f"story-{n}")) for n, story in enumerate(stories)}
         try:

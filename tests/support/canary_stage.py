@@ -45,6 +45,8 @@ class Stage(Trusting):
     phases: list[str] = field(default_factory=list)
     kills: int = 0
     """How often the operator has been killed."""
+    rights: KubeApi | None = None
+    """The API as the operator may use it; None: with all rights."""
     instruments: Instruments | None = None
     """What the operator reads with, in place of this stage; its own judge goes with them."""
     kubelet: Kubelet = field(init=False)
@@ -125,7 +127,7 @@ class Stage(Trusting):
         for moment in (*kill_at, ""):
             dead = asyncio.Event()
             fleet = self._fleet(moment, dead)
-            canaries = Watches(self.api, _passing_on(fleet, dead))
+            canaries = Watches(self.rights or self.api, _passing_on(fleet, dead))
             fleet.start()
             canaries.follow([Watched("automatrix.dev", "v1alpha1", "Canary", self.namespace)])
             try:
@@ -142,9 +144,10 @@ class Stage(Trusting):
 
         settings = Settings(namespace=self.namespace, watch_namespaces=(self.namespace,))
         switch = KillSwitch(kill_at, die)
+        api = self.rights or self.api
         if self.instruments is not None:
-            return Fleet(self.api, Parts(self.instruments, kill=switch), settings)
-        return Fleet(self.api, Parts(self, self.judge, kill=switch), settings)
+            return Fleet(api, Parts(self.instruments, kill=switch), settings)
+        return Fleet(api, Parts(self, self.judge, kill=switch), settings)
 
 
 def _passing_on(fleet: Fleet, dead: asyncio.Event) -> Callable[[Ref, Manifest | None], None]:

@@ -10,18 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster.local.settings import ROOT
-from operators.kit.kube import Ref
 from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.testing.controlplane import ControlPlane
-from tests.apiserver.charts.identity import kubeconfig_of
 from tests.support.beside import Scene
 from tests.support.canary_process import running
+from tests.support.canary_rights import rights_only
 from tests.support.canary_stage import canary, furnished
-from tests.support.helm import Helm
-
-NAME = "canary-operator"
-RIGHTS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 
 
 @pytest.fixture
@@ -31,27 +25,13 @@ async def stage(api: KubernetesApi, namespace: str, kubernetes: ControlPlane, tm
         yield scene
 
 
-async def _rights(stage: Scene) -> Path:
-    """Give the chart's rights to its ServiceAccount; returns the kubeconfig to use them by."""
-    objects = Helm().template_once(ROOT / "charts/platform", {"image": {"tag": "1.0"}})
-    for one in objects:
-        if one["kind"] not in RIGHTS or NAME not in one["metadata"]["name"]:
-            continue
-        if "namespace" in one["metadata"]:
-            one["metadata"]["namespace"] = stage.namespace
-        for subject in one.get("subjects") or ():
-            subject["namespace"] = stage.namespace
-        await stage.api.apply(one, field_manager="test", force=True)
-    account = Ref("", "ServiceAccount", stage.namespace, NAME)
-    return await kubeconfig_of(stage.api, stage.kubernetes, account, stage.folder)
-
-
 async def test_it_serves_with_the_charts_rights_says_so_and_ends_when_told(stage: Scene) -> None:
     template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "migrate:1"}]}}
     gates = [{"name": "expand", "at": "start", "job": {"template": {"template": template}}}]
     spec = canary(stage.namespace, gates=gates, analysis={"metrics": []}, progressDeadline="10s")
     settings = {"CANARY_NAMESPACE": stage.namespace, "CANARY_TRUST_GATEWAYS": "true"}
-    async with running(await _rights(stage), stage.folder, **settings) as operator:
+    kubeconfig = await rights_only(stage.api, stage.kubernetes, stage.namespace, stage.folder)
+    async with running(kubeconfig, stage.folder, **settings) as operator:
         assert await operator.answers("/healthz")
         assert await operator.answers("/metrics")
         await stage.api.apply(spec, field_manager="test")

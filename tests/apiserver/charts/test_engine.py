@@ -18,8 +18,8 @@ import yaml
 from operators.kit.kube import Manifest, Ref
 from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.testing.controlplane import ControlPlane
-from tests.apiserver.charts.identity import kubeconfig_of
 from tests.support.helm import ROOT, Helm
+from tests.support.identity import kubeconfig_of
 
 URL = "http://git.automatrix-system.svc.cluster.local/platform.git"
 ENVIRONMENTS = ("dev", "staging", "prod")

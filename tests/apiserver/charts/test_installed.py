@@ -14,8 +14,8 @@ from operators.kit.errors import ApiError, Forbidden
 from operators.kit.kube import Ref
 from operators.kit.kubernetes_api import KubernetesApi
 from operators.kit.testing.controlplane import ControlPlane
-from tests.apiserver.charts.identity import kubeconfig_of
 from tests.support.helm import CHARTS, ROOT, Chart, Helm, Manifest, pod_templates
+from tests.support.identity import kubeconfig_of
 
 ACCOUNT = Ref("", "ServiceAccount", "argocd", "gitops-engine")
 ENGINE = "system:serviceaccount:argocd:gitops-engine"
