@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cluster.local.progress import Progress
 from cluster.local.settings import ROOT
-from tests.benchmarks import canaries, figures, measures, shifts
+from tests.benchmarks import canaries, figures, local, measures, shifts
 from tests.benchmarks.canary_rules import figures as canary_figures
 from tests.benchmarks.figures import Section
 from tests.benchmarks.stage import stage
@@ -40,6 +40,14 @@ async def canary_operator(folder: Path, progress: Progress) -> list[Section]:
     return sections
 
 
+def on_cluster(folder: Path) -> list[Section]:
+    """Take the figures of the local cluster."""
+    with local.cluster(folder) as (settings, came_up):
+        if came_up.figures[0].value is None:
+            return [came_up]
+        return [asyncio.run(local.releases(settings)), came_up]
+
+
 def main(words: list[str]) -> int:
     """Take what `words` ask for; the page is written only when all of it was taken."""
     if not set(words) <= set(WORDS):
@@ -56,8 +64,8 @@ def main(words: list[str]) -> int:
         if "engine" in wanted:
             sections += asyncio.run(engine(Path(name), progress))
         if "up" in wanted:
-            with progress.step("amx up from cached images"):
-                sections.append(measures.cluster_up(Path(name)))
+            with progress.step("amx up from cached images, bad releases on it"):
+                sections += on_cluster(Path(name))
     page = figures.render(sections, load)
     if set(wanted) == set(WORDS):
         PAGE.write_text(page)

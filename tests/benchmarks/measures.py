@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-from cluster.local import preflight
-from cluster.local.settings import ROOT
 from operators.kit.kube import WatchEvent
 from tests.benchmarks import tenants
 from tests.benchmarks.figures import Figure, Section, median_and_p95
@@ -27,7 +21,6 @@ IDLE_S = 60.0
 SETTLE_S = 5.0
 GAP_S = 3.0
 """Between a push seen and the next: an engine must not be measured while it still works on the push before."""
-UP_TARGET_S = 90.0
 
 
 class Messages:
@@ -166,26 +159,3 @@ async def among_others(stage: Stage) -> Section:
     times = await push_latency(stage, "solo", "among others")
     figures = median_and_p95("push → applied", times, (0.35, 0.6), "5.8 s; 0.60 s with its path annotation")
     return Section("Push, among 100 other applications", "As alone.", tuple(figures))
-
-
-def cluster_up(folder: Path) -> Section:
-    """Bring a cluster up from cached images, and remove it."""
-    ports = [preflight.free_port(), preflight.free_port()]
-    environment = {
-        **os.environ,
-        "AMX_CLUSTER_NAME": "bench",
-        "AMX_STATE_DIR": str(folder / "state"),
-        "AMX_HTTP_PORT": str(ports[0]),
-        "AMX_GIT_PORT": str(ports[1]),
-    }
-    command = [sys.executable, "-m", "amx"]
-    try:
-        started = time.monotonic()
-        done = subprocess.run([*command, "up"], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False)
-        seconds = time.monotonic() - started
-    finally:
-        subprocess.run([*command, "down"], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False)
-    reason = f"amx up ended with exit code {done.returncode}" if done.returncode else ""
-    value = None if done.returncode else seconds
-    how = "`amx up` from cached images to a cluster that serves, the sample tenant included."
-    return Section("The local cluster", how, (Figure("amx up", value, "s", UP_TARGET_S, reason),))
