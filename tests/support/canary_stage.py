@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ from tests.support.canary_players import GATEWAY, Kubelet, play_gateway
 
 HANGS_S = 120.0
 """Nothing takes nearly as long; a test that waits for more hangs."""
+SOON_S = 15.0
+"""What is about to happen happens long before."""
 
 
 class Killed(BaseException):
@@ -92,6 +94,14 @@ class Stage(Trusting):
         async with asyncio.timeout(HANGS_S):
             while await self.api.get(self.ref(kind, name)) is not None:
                 await asyncio.sleep(0.1)
+
+    async def was_killed(self, times: int) -> bool:
+        """Whether the operator was killed so often; the last time may be about to come."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SOON_S):
+                while self.kills < times:
+                    await asyncio.sleep(0.05)
+        return self.kills == times
 
     async def push(self, image: str, **pod: Any) -> None:
         """Have the template ask for another image; the Deployment is written as GitOps does, without replicas."""
