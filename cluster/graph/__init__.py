@@ -10,7 +10,7 @@ and nothing else.
     graph.of_type("aws:sqs/*")                                 # a whole module
     graph.within("automatrix.Data/data")                       # everything below a component
     graph.target(subnet.inputs["vpcId"])                       # the resource that a reference names
-    graph.uses("eks.NodeGroup/system")                         # what it needs: resources, with the property that says so
+    graph.uses("eks.NodeGroup/system")                         # what it needs, and the property that says so
     graph.users("kms.Key/data")                                # the other direction
     graph.region(resource), graph.tags(resource)               # with the provider's defaults
     graph.order()                                              # dependencies first
@@ -28,7 +28,7 @@ rehearsal replaces them by what was really created. Inputs have the names of the
 | `program` | registered by the program |
 | `pulumi-eks` | made by the EKS component, written out from its source (`expand_eks.py`) |
 | `gitops` | a Kubernetes object that the GitOps engine applies; its inputs are the manifest |
-| another name | what a controller creates later (`karpenter`, `aws-load-balancer-controller`, `ebs-csi`, `eks`); declared |
+| another name | declared: what a controller creates later (`karpenter`, `aws-load-balancer-controller`, `ebs-csi`) |
 
 A component (`is_component`) groups resources, costs nothing and is created nowhere.
 """

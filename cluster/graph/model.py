@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 Json = Any
@@ -66,7 +67,7 @@ def _walk(value: Json, path: str) -> Iterator[tuple[str, Reference]]:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """`source` needs `target`, because the input at `path` is its `attribute`; both are empty where only order counts."""
+    """`source` needs `target`: the input at `path` is its `attribute`. Both are empty where only order counts."""
 
     source: str
     target: str
@@ -144,7 +145,7 @@ class Graph:
 
     def __post_init__(self) -> None:
         ordered = tuple(sorted(self.resources, key=lambda one: one.key))
-        twice = {one.key for one, other in zip(ordered, ordered[1:], strict=False) if one.key == other.key}
+        twice = {one.key for one, other in pairwise(ordered) if one.key == other.key}
         if twice:
             raise ValueError(f"two resources have one key: {', '.join(sorted(twice))}")
         object.__setattr__(self, "resources", ordered)
@@ -216,6 +217,22 @@ class Graph:
         """Return every resource that is referred to anywhere inside a value."""
         return tuple(self[one.key] for one in references(value) if one.key in self)
 
+    def resolved(self, value: Json) -> Json:
+        """Return a value in which every reference to something that is an input elsewhere is replaced by that input.
+
+        What only AWS can know (ids, ARNs, end points) stays a reference.
+        """
+        if isinstance(value, str):
+            return _REFERENCE.sub(self._known, value)
+        if isinstance(value, Mapping):
+            return {name: self.resolved(item) for name, item in value.items()}
+        return [self.resolved(item) for item in value] if isinstance(value, list) else value
+
+    def _known(self, match: re.Match[str]) -> str:
+        source = self.get(match["key"])
+        found = source.get(match["attribute"]) if source else None
+        return str(self.resolved(found)) if isinstance(found, str | int) else match[0]
+
     def uses(self, key: str) -> tuple[Edge, ...]:
         """Return what a resource needs."""
         return self[key].edges
@@ -229,7 +246,7 @@ class Graph:
         return tuple(edge for edge in self.edges if edge.target not in self)
 
     def region(self, resource: Resource) -> str:
-        """Return the Region a resource lives in: its own `region` input, else its provider's; empty where neither says."""
+        """Return the Region a resource lives in: its own input, else its provider's; empty where neither says."""
         provider = self.get(resource.provider)
         own = resource.inputs.get("region")
         return str(own or (provider.inputs.get("region", "") if provider else ""))
