@@ -55,3 +55,6 @@ KUBERNETES: dict[str, date] = {
     "1.35": date(2027, 3, 27),
 }
 """Minor versions of EKS, and the day on which standard support ends: afterwards the control plane costs six times."""
+
+EDGE_TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+"""What the load balancer speaks: TLS 1.2 and 1.3, recommended by AWS."""

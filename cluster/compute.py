@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -21,6 +22,7 @@ from cluster.data import Data, work_queue
 from cluster.identity import Identity
 from cluster.keys import Keys
 from cluster.network import CACHE_PORT, DATABASE_PORT, Network, Source
+from cluster.workloads import Workloads
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 ADDONS = ("eks-pod-identity-agent", "aws-ebs-csi-driver", "metrics-server", "snapshot-controller")
@@ -54,14 +56,22 @@ class Interruptions(Concern):
         self.register_outputs({})
 
 
+@dataclass(frozen=True)
+class Principals:
+    """Who may come to the cluster, and who may leave it for AWS."""
+
+    identity: Identity
+    workloads: Workloads
+
+
 class Compute(Concern):
     """The cluster of the environment."""
 
-    def __init__(self, setting: Setting, network: Network, keys: Keys, identity: Identity) -> None:
+    def __init__(self, setting: Setting, network: Network, keys: Keys, principals: Principals) -> None:
         super().__init__(setting, "compute", "compute")
         self.network = network
         self.keys = keys
-        self.identity = identity
+        self.principals = principals
         self.auto = self.environment.compute.mode == "auto"
         self.node_role = self._node_role()
         logs = aws.cloudwatch.LogGroup(
@@ -146,7 +156,7 @@ class Compute(Concern):
     def _access(self) -> dict[str, eks.AccessEntryArgs]:
         """Return who may use the API server: nodes, the emergency's administrator, and readers."""
         entries = {
-            "break-glass": self._person(self.identity.break_glass.arn, "AmazonEKSClusterAdminPolicy"),
+            "break-glass": self._person(self.principals.identity.break_glass.arn, "AmazonEKSClusterAdminPolicy"),
             **{
                 f"reader-{index}": self._person(principal, "AmazonEKSViewPolicy")
                 for index, principal in enumerate(self.environment.compute.admin_principals)
@@ -236,7 +246,7 @@ class Compute(Concern):
             )
 
     def _workload_identities(self) -> None:
-        for name, workload in self.identity.workloads.items():
+        for name, workload in self.principals.workloads.workloads.items():
             aws.eks.PodIdentityAssociation(
                 name,
                 cluster_name=self.cluster_name,

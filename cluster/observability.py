@@ -29,7 +29,7 @@ class Watched:
     data: Data
     compute: Compute
     edge: Edge
-    interruptions: Interruptions
+    interruptions: Interruptions | None
 
 
 class Observability(Concern):
@@ -99,7 +99,7 @@ class Observability(Concern):
     def _alarms(self) -> list[aws.cloudwatch.MetricAlarm]:
         alarms = [*ALARMS, *([DATABASE_LAG] if self.environment.database.global_secondary else [])]
         made = [self._alarm(alarm.name, alarm, self._dimensions(alarm)) for alarm in alarms]
-        if self.environment.compute.mode == "karpenter":
+        if self.watched.interruptions is not None:
             dead = next(alarm for alarm in ALARMS if alarm.name == "queue-dead")
             name = self.watched.interruptions.queue.dead.name
             made.append(self._alarm(INTERRUPTIONS_DEAD, dead, {"QueueName": name}))
@@ -152,14 +152,16 @@ class Observability(Concern):
         return {**known[alarm.namespace], **alarm.dimensions}
 
     def _objective(self) -> None:
-        """Watch how fast the error budget is used up: both windows of a pair must agree, so that a blip wakes nobody."""
+        """Watch how fast the error budget is used up: both windows of a pair must agree, a blip wakes nobody."""
         for burn in BURNS:
             windows = [self._burn(burn, seconds) for seconds in (burn.long_s, burn.short_s)]
             names = [window.name for window in windows]
             aws.cloudwatch.CompositeAlarm(
                 f"slo-{burn.name}",
                 alarm_name=self.named(f"slo-{burn.name}"),
-                alarm_description=f"The error budget burns {burn.factor:g} times too fast. Runbook: {self.runbook(SLO_BURN)}",
+                alarm_description=(
+                    f"The error budget burns {burn.factor:g} times too fast. Runbook: {self.runbook(SLO_BURN)}"
+                ),
                 alarm_rule=pulumi.Output.concat('ALARM("', names[0], '") AND ALARM("', names[1], '")'),
                 alarm_actions=[self.topic.arn],
                 ok_actions=[self.topic.arn],

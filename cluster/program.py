@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pulumi
 
-from cluster.compute import Compute, Interruptions
+from cluster.compute import Compute, Interruptions, Principals
 from cluster.concern import Setting
 from cluster.data import Data
 from cluster.detection import Detection
@@ -19,6 +19,7 @@ from cluster.network import Network
 from cluster.observability import Observability, Watched
 from cluster.recovery import PilotLight, Recovery
 from cluster.specification import Environment
+from cluster.workloads import Workloads
 
 
 def build(environment: Environment) -> None:
@@ -28,11 +29,13 @@ def build(environment: Environment) -> None:
     network = Network(setting, keys.logs)
     pilot = PilotLight(setting) if environment.recovery.pilot_light else None
     data = Data(setting, network, keys, pilot.subnets if pilot else None)
-    interruptions = Interruptions(setting, keys)
-    identity = Identity(setting, data, keys, interruptions.queue)
-    compute = Compute(setting, network, keys, identity)
-    compute.open_stores(data)
+    auto = environment.compute.mode == "auto"
+    interruptions = None if auto else Interruptions(setting, keys)
     edge = Edge(setting, network, data, keys)
+    queue = interruptions.queue if interruptions else None
+    principals = Principals(Identity(setting, keys), Workloads(setting, data, keys, queue, edge.zone))
+    compute = Compute(setting, network, keys, principals)
+    compute.open_stores(data)
     observability = Observability(setting, keys, Watched(data, compute, edge, interruptions))
     Detection(setting, keys, observability.topic)
     if environment.recovery.backup:

@@ -11,7 +11,7 @@ import json
 
 import pulumi_aws as aws
 
-from cluster.concern import Concern, Setting, trust
+from cluster.concern import POLICY_VERSION, Concern, Setting, trust
 from cluster.keys import Keys
 from cluster.runbooks import BACKUP_FAILED
 
@@ -189,15 +189,13 @@ class Recovery(Concern):
         )
 
     def _copying(self, vault: str) -> str:
+        copy = f"backup-vault:{self.named('recovery')}"
+        own = self.arn("backup", copy, self.environment.recovery_region)
         statements = [
             {"Effect": "Allow", "Action": ["backup:StartCopyJob"], "Resource": vault},
-            {
-                "Effect": "Allow",
-                "Action": ["backup:ListRecoveryPointsByBackupVault"],
-                "Resource": f"arn:aws:backup:{self.environment.recovery_region}:{self.environment.account_id}:backup-vault:{self.named('recovery')}",
-            },
+            {"Effect": "Allow", "Action": ["backup:ListRecoveryPointsByBackupVault"], "Resource": own},
         ]
-        return json.dumps({"Version": "2012-10-17", "Statement": statements})
+        return json.dumps({"Version": POLICY_VERSION, "Statement": statements})
 
     def _readable(self, account: str) -> str:
         statement = {
@@ -206,7 +204,7 @@ class Recovery(Concern):
             "Action": ["backup:CopyFromBackupVault"],
             "Resource": "*",
         }
-        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        return json.dumps({"Version": POLICY_VERSION, "Statement": [statement]})
 
     def _restore_testing(self) -> None:
         plan = aws.backup.RestoreTestingPlan(

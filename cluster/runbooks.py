@@ -122,9 +122,14 @@ ALARMS = (
     ),
 )
 DATABASE_LAG = Alarm(
-    "database-replica-lag", "database", "The recovery Region falls behind", "AWS/RDS", "AuroraGlobalDBReplicationLag", "Maximum",
-    60_000,
-)  # fmt: skip
+    name="database-replica-lag",
+    tier="database",
+    says="The recovery Region falls behind",
+    namespace="AWS/RDS",
+    metric="AuroraGlobalDBReplicationLag",
+    statistic="Maximum",
+    threshold=60_000,
+)
 """Only where there is a secondary in the recovery Region; milliseconds."""
 SLO_BURN = "slo-burn"
 """Runbook of the alarms on how fast the error budget is used up."""

@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cluster.graph.imports import install
@@ -30,12 +31,13 @@ PROJECT = "automatrix"
 
 def capture(environment: Environment) -> Graph:
     """Return the graph of an environment; what the program raises comes through."""
-    _import_program()
-    from cluster.declared import declared  # noqa: PLC0415
-    from cluster.program import build  # noqa: PLC0415
+    with _without_garbage_collection():
+        _import_program()
+        from cluster.declared import declared  # noqa: PLC0415
+        from cluster.program import build  # noqa: PLC0415
 
-    graph = capture_program(lambda: build(environment), environment.name)
-    return graph.having(*declared(environment, graph))
+        graph = capture_program(lambda: build(environment), environment.name)
+        return graph.having(*declared(environment, graph))
 
 
 def capture_program(program: Callable[[], object], stack: str) -> Graph:
@@ -66,12 +68,17 @@ def _run(program: Callable[[], object], monitor: Monitor, stack: str) -> None:
 
 
 def _import_program() -> None:
-    """Import Pulumi and the program; nobody looks for garbage while their many classes are made."""
+    install()
+    importlib.import_module("cluster.program")
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Let nobody look for garbage while Pulumi makes its classes, which stay: that is half of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        install()
-        importlib.import_module("cluster.program")
+        yield
     finally:
         if was_enabled:
             gc.enable()

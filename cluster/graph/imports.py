@@ -28,7 +28,7 @@ class _Loader(Loader):
     def __init__(self, whole: Loader) -> None:
         self._whole = whole
 
-    def create_module(self, _spec: ModuleSpec) -> ModuleType | None:  # type: ignore[override]
+    def create_module(self, _spec: ModuleSpec) -> ModuleType | None:
         """Leave it to Python."""
         return None
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf import empty_pb2
 from pulumi.resource import ResourceOptions, ResourceTransformArgs
@@ -174,7 +174,7 @@ def _transforms(request: resource_pb2.RegisterResourceRequest) -> list[Transform
         for servicer in _CallbackServicer._servicers  # noqa: SLF001 — as Pulumi's own mocks do
         for transform, token in servicer._transforms.items()  # noqa: SLF001
     }
-    return [by_token[callback.token] for callback in request.transforms]
+    return [cast("Transform", by_token[callback.token]) for callback in request.transforms]
 
 
 def _transformed(token: str, name: str, inputs: Mapping[str, Json], transforms: list[Transform]) -> Mapping[str, Json]:

@@ -41,7 +41,8 @@ def _plain(value: Any, reference: Callable[[str], str]) -> Json:
         return {SECRET: HIDDEN}
     if signature is not None:
         raise ValueError(f"a kind of value that the graph does not know: {sorted(value)}")
-    return {name: _plain(item, reference) for name, item in value.items()}
+    # Protobuf keeps maps in no order: sorted, two captures are the same.
+    return {name: _plain(item, reference) for name, item in sorted(value.items())}
 
 
 def encode(values: Mapping[str, Json]) -> struct_pb2.Struct:
