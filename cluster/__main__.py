@@ -1,0 +1,22 @@
+"""What `pulumi up` runs: the program, for the environment that the stack is named after."""
+
+from __future__ import annotations
+
+import sys
+
+import pulumi
+
+from cluster.environments import load
+from cluster.program import build
+
+
+def main() -> None:
+    """Build the stack's environment; outside of Pulumi, say what to call instead."""
+    if pulumi.runtime.get_root_resource() is None:
+        sys.exit(
+            "this is a Pulumi program: `pulumi up --stack dev`; without an account, `amx plan dev` shows what it makes"
+        )
+    build(load(pulumi.get_stack()))
+
+
+main()
