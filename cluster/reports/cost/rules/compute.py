@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cluster.catalogue import KUBERNETES
 from cluster.graph.model import Resource
@@ -19,14 +20,15 @@ SPOT = Factor(ONE, "Spot, as a share of the On-Demand price", is_assumption=True
 
 
 def cluster(resource: Resource, of: Pricing) -> Iterator[Line | Unpriced]:
-    """The control plane, six times as much once its version has left standard support; and the metrics of the cluster."""
+    """The control plane, six times as much once its version has left standard support; and the cluster's metrics."""
     version = str(resource.get("version", ""))
     end = KUBERNETES.get(version)
     if end is not None and of.today is not None and of.today > end:
         yield of.line(resource, "control plane, extended support", "eks.extended_support", of.hours)
     else:
         yield of.line(resource, "control plane", "eks.cluster", of.hours)
-    yield of.line(resource, "custom metrics", "cloudwatch.metric.custom", of.usage.metrics)
+    metrics = of.line(resource, "custom metrics", "cloudwatch.metric.custom", of.usage.metrics)
+    yield replace(metrics, tier="observability")
 
 
 def running(resource: Resource, of: Pricing) -> Quantity:
