@@ -37,9 +37,9 @@ REASONS: dict[str, Callable[[Line], bool]] = {
         "backup.Plan/"
     ),
     "requests and data at the edge: CloudFront and both web ACLs": _is("cloudfront.", "wafv2."),
+    "logs, taken in and kept": _is("cloudwatch.LogGroup/"),
     "AWS Config, GuardDuty's own sources and Security Hub, whose prices are known and which the allowance of 60 for "
     "security services leaves out": _is("cfg.Recorder/", "guardduty.Detector/", "securityhub."),
-    "logs, taken in and kept": _is("cloudwatch.LogGroup/"),
     "custom metrics": _is("eks.Cluster/", what="custom metrics"),
 }
 """What the estimates left out; dearest first in production."""

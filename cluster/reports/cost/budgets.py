@@ -32,7 +32,7 @@ class Budget:
 
     @property
     def is_enough(self) -> bool:
-        """Whether the expected cost raises no alarm: those come at 80 per cent spent and at the whole foreseen."""
+        """Whether the expected cost stays within it."""
         return self.expected <= self.limit
 
 

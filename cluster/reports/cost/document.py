@@ -28,8 +28,9 @@ and the load balancer are made by controllers later; they are declared, and mark
 is assumed, not measured; the last table has each figure with its reason.""",
     f"""\
 This page is written by `{COMMAND} document`, and a test fails when it differs. All lines of one environment:
-`{COMMAND} show prod`, with `--format json` or `--format markdown` for other forms. Two environments or two saved
-graphs: `{COMMAND} difference staging prod`; `{COMMAND} save prod` writes a graph, to be compared with after a change.""",
+`{COMMAND} show prod`, with `--format json` or `--format markdown` for other forms.
+Two environments or two saved graphs: `{COMMAND} difference staging prod`;
+`{COMMAND} save prod` writes a graph, to be compared with after a change.""",
 )
 DEAREST = 15
 CHANGES = 12
@@ -69,9 +70,9 @@ def _estimates(found: tuple[Comparison, ...]) -> str:
     parts = [markdown_table(tables.estimates(found))]
     for one in (one for one in found if one.reasons):
         rows = tuple((why, money(amount)) for why, amount in one.reasons)
-        title = f"Why {one.name} differs by {one.share:+.0%}"
+        title = f"Why {one.name} differs by {tables.percent(one.share)}"
         before = (
-            f"The estimate leaves these out; without them the forecast is {one.unexplained:+.0%} off, "
+            f"The estimate leaves these out; without them the forecast is {tables.percent(one.unexplained)} off, "
             "which is within a tenth."
             if abs(one.unexplained) <= abs(one.share)
             else ""

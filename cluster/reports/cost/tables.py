@@ -44,6 +44,11 @@ def signed(amount: float) -> str:
     return f"{amount:+,.2f}"
 
 
+def percent(share: float) -> str:
+    """Return whole per cents with the sign; nothing is +0%."""
+    return f"{round(share, 2) + 0.0:+.0%}"
+
+
 def quantity(value: Range) -> str:
     """Return a quantity: one number where it is exact."""
     if value.is_exact:
@@ -184,5 +189,5 @@ def of_difference(found: Difference) -> Iterator[Table]:
 
 def estimates(found: tuple[Comparison, ...]) -> Table:
     """Estimates made by hand beside the forecast."""
-    rows = tuple((one.name, money(one.estimate), money(one.forecast), f"{one.share:+.0%}") for one in found)
+    rows = tuple((one.name, money(one.estimate), money(one.forecast), percent(one.share)) for one in found)
     return Table("Beside estimates made by hand", ("what", "$estimate", "$forecast", "$difference"), rows)
