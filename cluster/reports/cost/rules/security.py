@@ -67,7 +67,7 @@ def recorder(resource: Resource, of: Pricing) -> Iterator[Line | Unpriced]:
     """Each item, dearer where only the day's last state is recorded; what Security Hub's rules evaluate is free."""
     daily = resource.get("recordingMode.recordingFrequency") == "DAILY"
     items = of.usage.config_items
-    yield of.line(resource, "items", "config.item.periodic" if daily else "config.item", items)
+    yield of.line(resource, "items", "config.item_periodic" if daily else "config.item", items)
 
 
 RULES: dict[str, Rule] = {
