@@ -98,7 +98,7 @@ class Pricing:
 
     def share(self, quantity: Quantity, among: int) -> Quantity:
         """Return an equal part of what several resources carry together."""
-        why = quantity.why if among == 1 else f"{quantity.why}; a {among}th of it"
+        why = quantity.why if among == 1 else f"{quantity.why}; one of {among} equal parts"
         return Quantity(quantity.range * (1 / among), why)
 
 

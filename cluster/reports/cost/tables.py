@@ -17,6 +17,8 @@ from cluster.reports.cost.report import Report
 from cluster.usage import Range
 
 THREE = ("$low", "$expected", "$high")
+MOST_NAMED = 2
+"""More resources than that are counted instead of named."""
 
 
 @dataclass(frozen=True)
@@ -114,18 +116,23 @@ def free(report: Report) -> Table:
 
 
 def savings(report: Report) -> Table:
-    """What could be saved, and what is already."""
+    """What could be saved, and what is already; what was looked at and does not apply says why."""
     rows = tuple(
         (
             one.name,
+            _few(one.resources),
             "in effect" if one.in_effect else "possible",
             *(three(one.saved) if one.saved is not None else ("?", "?", "?")),
             one.reason,
         )
         for one in report.savings
-        if one.saved is None or one.saved.high > 0 or not one.resources
+        if one.saved is None or one.saved.high > 0 or not (one.in_effect or one.resources)
     )
-    return Table("Savings", ("way", "state", *THREE, "what it asks for"), rows)
+    return Table("Savings", ("way", "of", "state", *THREE, "what it asks for"), rows)
+
+
+def _few(resources: tuple[str, ...]) -> str:
+    return ", ".join(resources) if len(resources) <= MOST_NAMED else f"{len(resources)} resources"
 
 
 def break_evens(report: Report) -> Table:

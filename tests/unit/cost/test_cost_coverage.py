@@ -1,4 +1,4 @@
-"""Every type of resource is priced, declared free, or unpriced with its reason: in each environment and its variants."""
+"""Every type of resource is priced, declared free, or unpriced with its reason: in environments and variants."""
 
 from __future__ import annotations
 
