@@ -228,5 +228,9 @@ def _weekly_copies(forecast: Cost) -> Saving:
     saved = NOTHING
     for line in lines:
         saved += line.amount * (6 / 7)
-    reason = "each copy is as large as the database" if lines else "no backup is copied to another Region"
+    reason = (
+        "each copy is as large as the database; the newest would be up to a week old"
+        if lines
+        else "no backup is copied to another Region"
+    )
     return Saving("Backup copies every week instead of every day", saved, False, _names(lines), reason)
