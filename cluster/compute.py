@@ -84,7 +84,7 @@ class Compute(Concern):
         )
         self.component = self._cluster(logs)
         self.cluster = self.component.eks_cluster
-        self.cluster_name = self.cluster.apply(lambda made: made.name)
+        self.cluster_name: pulumi.Output[str] = self.cluster.apply(lambda made: made.name)
         self.cluster_group = self.component.cluster_security_group_id
         self._nodes()
         self._addons()
@@ -119,7 +119,7 @@ class Compute(Concern):
         if self.auto:
             pools = {"nodePools": ["general-purpose", "system"], "nodeRoleArn": self.node_role.arn}
             auto = {"enabled": True, "create_node_role": False, "compute_config": pools}
-        return eks.Cluster(
+        return eks.Cluster(  # type: ignore[call-overload, no-any-return]
             "cluster",
             name=self.environment.prefix,
             version=spec.kubernetes_version,
@@ -129,7 +129,7 @@ class Compute(Concern):
             endpoint_public_access=False,
             authentication_mode=eks.AuthenticationMode.API,
             access_entries=self._access(),
-            auto_mode=auto or None,  # type: ignore[arg-type]
+            auto_mode=auto or None,
             service_role=role,
             encryption_config_key_arn=self.keys.cluster.arn,
             enabled_cluster_log_types=list(LOG_TYPES),
@@ -170,7 +170,7 @@ class Compute(Concern):
     def _person(self, principal: pulumi.Input[str], policy: str) -> eks.AccessEntryArgs:
         association = eks.AccessPolicyAssociationArgs(
             policy_arn=f"{ACCESS_POLICY}/{policy}",
-            access_scope={"type": "cluster"},
+            access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
         )
         return eks.AccessEntryArgs(principal_arn=principal, access_policies={"policy": association})
 
@@ -283,9 +283,9 @@ class Compute(Concern):
             )
         if self.environment.recovery.pilot_light:
             away = {"region": self.environment.recovery_region, "registry_id": self.environment.account_id}
-            aws.ecr.ReplicationConfiguration(
+            aws.ecr.ReplicationConfiguration(  # type: ignore[call-overload]
                 "recovery",
-                replication_configuration={"rules": [{"destinations": [away]}]},  # type: ignore[typeddict-item]
+                replication_configuration={"rules": [{"destinations": [away]}]},
                 opts=self.own(),
             )
 

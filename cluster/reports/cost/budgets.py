@@ -1,0 +1,48 @@
+"""The budgets of the program beside the forecast they should follow.
+
+In:  the graph and its forecast; budgets themselves are free, so that there is no circle.
+Out: for each budget the forecast, the limit, and what the limit would be by the rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster.graph.model import Graph
+from cluster.reports.cost.model import Cost
+
+HEADROOM = 1.2
+"""A budget is that much more than what is expected."""
+BUDGET = "aws:budgets/budget:Budget"
+WHOLE = "environment"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One budget, US dollars a month."""
+
+    name: str
+    expected: float
+    limit: float
+
+    @property
+    def by_rule(self) -> float:
+        """The limit that the forecast asks for."""
+        return self.expected * HEADROOM
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the expected cost stays within it."""
+        return self.expected <= self.limit
+
+
+def budgets(graph: Graph, forecast: Cost) -> tuple[Budget, ...]:
+    """Return the budgets of an environment, the whole first."""
+    tiers = forecast.tiers()
+    found = []
+    for resource in graph.of_type(BUDGET):
+        expected = forecast.total.expected if resource.name == WHOLE else 0.0
+        if resource.name in tiers:
+            expected = tiers[resource.name].expected
+        found.append(Budget(resource.name, expected, float(resource.get("limitAmount", 0))))
+    return tuple(sorted(found, key=lambda one: (one.name != WHOLE, one.name)))
