@@ -2,11 +2,11 @@
 
     assessment = assess(capture(load("prod")), Decisions(today=date(2026, 11, 23)))
     assessment["database-encrypted"].status          # "passed"
-    assessment.open                                  # what is to be mended or waived, with resource, property and remedy
+    assessment.open                                  # what is to be mended or waived: resource, property, remedy
 
 | module | holds |
 |---|---|
-| `catalogue.yaml` | what each control asks, why, where, and to which requirement it belongs; its fields are in README.md |
+| `catalogue.yaml` | what each control asks, why, where, and which requirements it supports; README.md has the fields |
 | `network` … `continuity` | the checks, by concern |
 | `facts`, `network_facts`, `policies` | what checks ask of a graph |
 | `waivers` | what is known not to hold, until when, and who answers for it |

@@ -23,7 +23,9 @@ def vaults_have_a_key(facts: Facts) -> Gaps:
             yield Gap(vault.key, "kmsKeyArn", "is no key of this account")
 
 
-@control("vault-lock-copy-and-restore-test", remedy="set recovery.vault_lock, copy_to_recovery_region and restore_testing")
+@control(
+    "vault-lock-copy-and-restore-test", remedy="set recovery.vault_lock, copy_to_recovery_region and restore_testing"
+)
 def backups_survive(facts: Facts) -> Gaps:
     """Look for backups that can be deleted, stay in one Region, or were never restored."""
     for vault in facts.of(VAULT):
@@ -39,6 +41,10 @@ def backups_survive(facts: Facts) -> Gaps:
             copies = [_copy_region(facts, one) for one in rule.get("copyActions") or ()]
             if not any(region and region != facts.graph.region(plan) for region in copies):
                 yield Gap(plan.key, f"rules.{at}.copyActions", "copies nothing to a second Region")
+    yield from _restores(facts)
+
+
+def _restores(facts: Facts) -> Iterator[Gap]:
     tests = facts.of("backup/restoreTestingPlan:RestoreTestingPlan")
     if not tests:
         yield Gap("", "", "no restore testing plan says whether a backup can be restored")
@@ -97,7 +103,10 @@ def everything_has_an_owner(facts: Facts) -> Gaps:
                 yield Gap(one.key, "tags", f"lacks {', '.join(missing)}")
 
 
-@control("budget-and-anomaly-monitor", remedy="keep the environment's budget with both alerts, and an anomaly monitor with a subscriber")
+@control(
+    "budget-and-anomaly-monitor",
+    remedy="keep the environment's budget with both alerts, and an anomaly monitor with a subscriber",
+)
 def spending_is_watched(facts: Facts) -> Gaps:
     """Look for an environment whose cost could run away unseen."""
     whole = [one for one in facts.of("budgets/budget:Budget") if not one.get("costFilters")]

@@ -21,7 +21,9 @@ def databases_are_not_public(facts: Facts) -> Gaps:
         yield from must(one, "publiclyAccessible", False, default=False)
 
 
-@control("database-encrypted", remedy="set storage_encrypted and a kms_key_id when the database is made; later is too late")
+@control(
+    "database-encrypted", remedy="set storage_encrypted and a kms_key_id when the database is made; later is too late"
+)
 def databases_are_encrypted(facts: Facts) -> Gaps:
     """Look for storage in plain text, or encrypted with a key that is not ours."""
     for one in facts.of(CLUSTER, INSTANCE, "rds/globalCluster:GlobalCluster"):
@@ -75,7 +77,9 @@ def database_logs_are_exported(facts: Facts) -> Gaps:
             yield Gap(one.key, "enabledCloudwatchLogsExports", "leaves out postgresql")
 
 
-@control("database-force-tls", remedy="set rds.force_ssl to 1 in the parameter group, and name that group in the database")
+@control(
+    "database-force-tls", remedy="set rds.force_ssl to 1 in the parameter group, and name that group in the database"
+)
 def databases_refuse_clear_text(facts: Facts) -> Gaps:
     """Look for databases that answer without TLS."""
     places = [(one, "dbClusterParameterGroupName") for one in facts.of(CLUSTER)]
@@ -100,10 +104,15 @@ def databases_take_minor_upgrades(facts: Facts) -> Gaps:
         yield from must(one, "autoMinorVersionUpgrade", True, default=True)
 
 
-@control("database-custom-port-and-admin", remedy="choose another port and administrator; both are changed only with effort")
+@control(
+    "database-custom-port-and-admin", remedy="choose another port and administrator; both are changed only with effort"
+)
 def databases_are_not_guessed(facts: Facts) -> Gaps:
     """Look for what is tried first: the engine's own port, and a name that everybody knows."""
-    for one, name in [*((one, "masterUsername") for one in facts.of(CLUSTER)), *((one, "username") for one in facts.of(INSTANCE))]:
+    for one, name in [
+        *((one, "masterUsername") for one in facts.of(CLUSTER)),
+        *((one, "username") for one in facts.of(INSTANCE)),
+    ]:
         port = one.get("port", DEFAULT_PORT)
         if port == DEFAULT_PORT:
             yield Gap(one.key, "port", f"is {port}, the engine's default")

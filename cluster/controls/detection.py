@@ -77,7 +77,9 @@ def threats_are_looked_for(facts: Facts) -> Gaps:
         if runtime is not None:
             agents = {one.get("name"): one.get("status") for one in runtime.get("additionalConfigurations") or ()}
             if agents.get(AGENT) != "ENABLED":
-                yield Gap(runtime.key, "additionalConfigurations", f"leaves {AGENT} off, so that no agent watches nodes")
+                yield Gap(
+                    runtime.key, "additionalConfigurations", f"leaves {AGENT} off, so that no agent watches nodes"
+                )
 
 
 @control("inspector-image-scanning", remedy="set detection.vulnerabilities")

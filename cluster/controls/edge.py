@@ -59,7 +59,9 @@ def _attributes(settings: Resource) -> dict[str, str]:
 def _attribute(settings: Resource, key: str, *wanted: str) -> Iterator[Gap]:
     value = _attributes(settings).get(key)
     if value not in wanted:
-        yield Gap(settings.key, "spec.loadBalancerAttributes", f"{key} is {value or 'not set'}, not {' or '.join(wanted)}")
+        yield Gap(
+            settings.key, "spec.loadBalancerAttributes", f"{key} is {value or 'not set'}, not {' or '.join(wanted)}"
+        )
 
 
 @control("alb-header-hardening", remedy="drop invalid header fields, and mitigate desync attacks defensively")
@@ -73,7 +75,10 @@ def requests_are_unambiguous(facts: Facts) -> Gaps:
         yield from _attribute(settings, "routing.http.desync_mitigation_mode", *MITIGATIONS)
 
 
-@control("alb-logs-and-deletion-protection", remedy="set access_logs.s3 and deletion_protection in the load balancer's attributes")
+@control(
+    "alb-logs-and-deletion-protection",
+    remedy="set access_logs.s3 and deletion_protection in the load balancer's attributes",
+)
 def balancers_are_logged(facts: Facts) -> Gaps:
     """Look for load balancers that keep no log of requests, or that one call deletes."""
     for balancer in facts.of(*BALANCERS):

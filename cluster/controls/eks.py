@@ -23,7 +23,9 @@ def api_is_private(facts: Facts) -> Gaps:
         yield from must(cluster, "vpcConfig.endpointPublicAccess", False, default=True)
 
 
-@control("supported-kubernetes-version", remedy="raise compute.kubernetes_version, dev first; keep support_type STANDARD")
+@control(
+    "supported-kubernetes-version", remedy="raise compute.kubernetes_version, dev first; keep support_type STANDARD"
+)
 def version_is_supported(facts: Facts) -> Gaps:
     """Look for versions out of standard support on the given day, and for those that soon will be."""
     for cluster in facts.of(CLUSTER):
@@ -58,7 +60,10 @@ def secrets_have_a_key(facts: Facts) -> Gaps:
             yield Gap(cluster.key, "encryptionConfig.resources", "leaves secrets out")
 
 
-@control("control-plane-logs", remedy="enable all five log types and make the log group, with its retention, before the cluster")
+@control(
+    "control-plane-logs",
+    remedy="enable all five log types and make the log group, with its retention, before the cluster",
+)
 def control_plane_logs(facts: Facts) -> Gaps:
     """Look for log types that are off, and for a log group that EKS would make without an end."""
     for cluster in facts.of(CLUSTER):
@@ -78,7 +83,9 @@ def access_is_by_entries(facts: Facts) -> Gaps:
         yield from must(cluster, "accessConfig.authenticationMode", "API")
 
 
-@control("no-standing-cluster-admin", remedy="give deployers a narrower access policy, and take the creator's administration")
+@control(
+    "no-standing-cluster-admin", remedy="give deployers a narrower access policy, and take the creator's administration"
+)
 def nobody_administers_by_standing(facts: Facts) -> Gaps:
     """Look for the creator, or a role of CI, among the administrators of the cluster."""
     for cluster in facts.of(CLUSTER):

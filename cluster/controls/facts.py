@@ -115,10 +115,11 @@ class Facts:
 
     def managed_policies(self, role: Resource) -> list[tuple[Resource, str, str]]:
         """Return the managed policies of a role: where it says so, the property, and the policy's ARN or reference."""
-        found = [(role, f"managedPolicyArns.{at}", str(arn)) for at, arn in enumerate(role.get("managedPolicyArns") or ())]
-        for one in self.attached(role, "iam/rolePolicyAttachment:RolePolicyAttachment", "role"):
-            found.append((one, "policyArn", str(one.get("policyArn"))))
-        return found
+        found = [
+            (role, f"managedPolicyArns.{at}", str(arn)) for at, arn in enumerate(role.get("managedPolicyArns") or ())
+        ]
+        attachments = self.attached(role, "iam/rolePolicyAttachment:RolePolicyAttachment", "role")
+        return [*found, *((one, "policyArn", str(one.get("policyArn"))) for one in attachments)]
 
     @cached_property
     def workflow_roles(self) -> tuple[Resource, ...]:
@@ -132,6 +133,14 @@ class Facts:
     @cached_property
     def node_roles(self) -> tuple[Resource, ...]:
         """The roles that machines take on."""
-        places = (("aws:eks/nodeGroup:NodeGroup", "nodeRoleArn"), ("kubernetes:karpenter.k8s.aws/v1:EC2NodeClass", "spec.role"))
-        found = (role for token, path in places for one in self.graph.of_type(token) for role in self.graph.targets(one.get(path)))
+        places = (
+            ("aws:eks/nodeGroup:NodeGroup", "nodeRoleArn"),
+            ("kubernetes:karpenter.k8s.aws/v1:EC2NodeClass", "spec.role"),
+        )
+        found = (
+            role
+            for token, path in places
+            for one in self.graph.of_type(token)
+            for role in self.graph.targets(one.get(path))
+        )
         return tuple({role.key: role for role in found if role.type == "aws:iam/role:Role"}.values())

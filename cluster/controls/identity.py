@@ -66,7 +66,9 @@ def there_are_no_users(facts: Facts) -> Gaps:
         yield Gap(one.key, "", "is a credential that lives until somebody removes it")
 
 
-@control("oidc-trust-pinned", remedy="pin audience and subject with StringEquals, `repo:<owner>/<name>:environment:<name>`")
+@control(
+    "oidc-trust-pinned", remedy="pin audience and subject with StringEquals, `repo:<owner>/<name>:environment:<name>`"
+)
 def workflows_are_pinned(facts: Facts) -> Gaps:
     """Look for roles that workflows of another repository or environment could take on."""
     for role in facts.workflow_roles:

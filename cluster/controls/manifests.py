@@ -20,7 +20,10 @@ POD_TEMPLATES = {
 ADMISSION = "kubernetes:admissionregistration.k8s.io/v1"
 
 
-@control("pod-security-and-default-deny", remedy="label the namespace with a Pod Security Standard, and deny by default there")
+@control(
+    "pod-security-and-default-deny",
+    remedy="label the namespace with a Pod Security Standard, and deny by default there",
+)
 def namespaces_are_closed(facts: Facts) -> Gaps:
     """Look for namespaces that enforce no Pod Security Standard, or in which everything may talk by default."""
     closed = {
@@ -42,7 +45,10 @@ def _denies_everything(policy: Resource) -> bool:
     return everyone and ways >= {"Ingress", "Egress"} and not (policy.get("spec.ingress") or policy.get("spec.egress"))
 
 
-@control("approved-registries", remedy="deny other registries by a bound ValidatingAdmissionPolicy, and push the image to ECR")
+@control(
+    "approved-registries",
+    remedy="deny other registries by a bound ValidatingAdmissionPolicy, and push the image to ECR",
+)
 def images_come_from_approved_registries(facts: Facts) -> Gaps:
     """Look for images of other registries, and for a cluster in which nothing would refuse them."""
     for token, path in POD_TEMPLATES.items():
@@ -68,7 +74,9 @@ def _images(workload: Resource, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_ours(facts: Facts, image: Json) -> bool:
-    return any(one.type == "aws:ecr/repository:Repository" for one in facts.graph.targets(image)) or ".dkr.ecr." in image
+    return (
+        any(one.type == "aws:ecr/repository:Repository" for one in facts.graph.targets(image)) or ".dkr.ecr." in image
+    )
 
 
 def _looks_at_images(policy: Resource) -> bool:

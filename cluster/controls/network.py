@@ -75,13 +75,17 @@ def only_the_balancer_is_open(facts: Facts) -> Gaps:
         if not rule.from_world:
             continue
         if rule.group.key not in entrances:
-            yield Gap(rule.source.key, _where(rule), f"opens {rule.group.key}, which no load balancer has, to everybody")
+            yield Gap(
+                rule.source.key, _where(rule), f"opens {rule.group.key}, which no load balancer has, to everybody"
+            )
         elif (rule.first, rule.last) not in ((80, 80), (443, 443)):
             yield Gap(rule.source.key, _where(rule), f"opens ports {rule.first} to {rule.last} to everybody")
 
 
 def _balancer_groups(facts: Facts) -> set[str]:
-    groups = [one.get("securityGroups") for one in facts.of("lb/loadBalancer:LoadBalancer", "alb/loadBalancer:LoadBalancer")]
+    groups = [
+        one.get("securityGroups") for one in facts.of("lb/loadBalancer:LoadBalancer", "alb/loadBalancer:LoadBalancer")
+    ]
     settings = facts.of("kubernetes:gateway.k8s.aws/v1beta1:LoadBalancerConfiguration")
     groups += [one.get("spec.securityGroups") for one in settings]
     return {one.key for value in groups for one in facts.graph.targets(value or [])}
@@ -108,7 +112,9 @@ def no_high_risk_port_is_open(facts: Facts) -> Gaps:
             yield Gap(rule.source.key, _where(rule), f"lets everybody reach {rule.group.key} on {named}")
 
 
-@control("nacl-closes-remote-admin", remedy="leave ports 22 and 3389 out of the ranges that the ACL allows from anywhere")
+@control(
+    "nacl-closes-remote-admin", remedy="leave ports 22 and 3389 out of the ranges that the ACL allows from anywhere"
+)
 def acls_close_administration(facts: Facts) -> Gaps:
     """Look for network ACLs through which everybody reaches SSH or RDP."""
     for acl in facts.of("ec2/networkAcl:NetworkAcl", "ec2/defaultNetworkAcl:DefaultNetworkAcl"):

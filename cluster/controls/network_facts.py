@@ -60,7 +60,10 @@ class Route:
     """Name of that input: `gatewayId`, `natGatewayId` …"""
 
 
-_RULE_TYPES = ("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "aws:ec2/securityGroupRule:SecurityGroupRule")
+_RULE_TYPES = (
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+    "aws:ec2/securityGroupRule:SecurityGroupRule",
+)
 _HOPS = ("gatewayId", "natGatewayId", "egressOnlyGatewayId", "transitGatewayId", "vpcPeeringConnectionId")
 
 
@@ -171,7 +174,9 @@ def _ingress(group: Resource, source: Resource, path: str, row: dict[str, Json])
     everything = protocol in _NO_PORTS
     single = [row[name] for name in ("cidrIpv4", "cidrIpv6") if row.get(name)]
     lists = [one for name in ("cidrBlocks", "ipv6CidrBlocks") for one in row.get(name) or ()]
-    others = [row[name] for name in ("referencedSecurityGroupId", "sourceSecurityGroupId", "prefixListId") if row.get(name)]
+    others = [
+        row[name] for name in ("referencedSecurityGroupId", "sourceSecurityGroupId", "prefixListId") if row.get(name)
+    ]
     others += [one for name in ("securityGroups", "prefixListIds") for one in row.get(name) or ()]
     return Ingress(
         group=group,

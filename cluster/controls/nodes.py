@@ -26,7 +26,9 @@ def metadata_needs_a_token(facts: Facts) -> Gaps:
         yield from must(one, "spec.metadataOptions.httpTokens", "required", default="required")
 
 
-@control("node-volumes-encrypted", remedy="set encrypted on every block device, and EBS encryption by default for the rest")
+@control(
+    "node-volumes-encrypted", remedy="set encrypted on every block device, and EBS encryption by default for the rest"
+)
 def volumes_are_encrypted(facts: Facts) -> Gaps:
     """Look for block devices in plain text; devices that are not named follow the account's default."""
     by_default = any(one.get("enabled", True) for one in facts.of("ebs/encryptionByDefault:EncryptionByDefault"))

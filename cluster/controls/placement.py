@@ -20,7 +20,9 @@ def nodes_are_private(facts: Facts) -> Gaps:
     for template in facts.of("ec2/launchTemplate:LaunchTemplate"):
         for at, interface in enumerate(template.get("networkInterfaces") or ()):
             if str(interface.get("associatePublicIpAddress", "false")).lower() == "true":
-                yield Gap(template.key, f"networkInterfaces.{at}.associatePublicIpAddress", "gives nodes a public address")
+                yield Gap(
+                    template.key, f"networkInterfaces.{at}.associatePublicIpAddress", "gives nodes a public address"
+                )
     for one in facts.of(NODE_CLASS):
         yield from _private(facts, one, "spec.subnetSelectorTerms", selected_subnets(facts, one))
         if one.get("spec.associatePublicIPAddress"):

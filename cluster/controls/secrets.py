@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from cluster.controls.facts import Facts
 from cluster.controls.model import Gap, Gaps, control, must
@@ -105,8 +106,6 @@ def _variable(value: Mapping[str, Json], path: str) -> Iterator[tuple[str, str]]
 
 def _looks_like(value: str, *, is_user_data: bool) -> list[str]:
     if is_user_data:
-        try:
+        with suppress(binascii.Error, ValueError):  # One that is not encoded is looked at as it stands.
             value = base64.b64decode(value, validate=True).decode(errors="replace")
-        except (binascii.Error, ValueError):
-            pass  # It is not encoded: then it is looked at as it stands.
     return [why for why, pattern in SECRET_VALUES.items() if pattern.search(value)]

@@ -46,7 +46,10 @@ def queues_are_closed(facts: Facts) -> Gaps:
                 yield Gap(one.key, "policy", "lets anybody use the queue")
 
 
-@control("dead-letter-queue-with-alarm", remedy="make it with `work_queue`, and an alarm on the depth of its dead-letter queue")
+@control(
+    "dead-letter-queue-with-alarm",
+    remedy="make it with `work_queue`, and an alarm on the depth of its dead-letter queue",
+)
 def failed_work_is_noticed(facts: Facts) -> Gaps:
     """Look for queues that lose or repeat what fails, and for dead-letter queues that nobody watches."""
     dead: dict[str, Resource] = {}
@@ -65,7 +68,9 @@ def failed_work_is_noticed(facts: Facts) -> Gaps:
 
 def _dead_letters(facts: Facts, queue: Resource) -> list[Resource]:
     policies = [queue.get("redrivePolicy")]
-    policies += [one.get("redrivePolicy") for one in facts.attached(queue, "sqs/redrivePolicy:RedrivePolicy", "queueUrl")]
+    policies += [
+        one.get("redrivePolicy") for one in facts.attached(queue, "sqs/redrivePolicy:RedrivePolicy", "queueUrl")
+    ]
     return [one for policy in policies for one in facts.graph.targets(policy or "") if one.type == f"aws:{QUEUE}"]
 
 
