@@ -50,14 +50,19 @@ def security_assessment(assessments: Sequence[Assessment]) -> str:
     parts = [
         "# Security assessment",
         "",
-        f"{len(controls())} controls over every resource that the program and its controllers would create in {names}, "
-        f"as of {days}. Each is a function over the resource graph; a gap names resource, property and remedy.",
+        (
+            f"{len(controls())} controls over every resource that the program and its controllers would create in "
+            f"{names}, as of {days}. Each is a function over the resource graph; a gap names resource, property and "
+            "remedy."
+        ),
         "",
         *_counts(assessments),
         "",
-        "*holds*: no gap. *waived*: every gap has an owner, a reason and an end. *·*: not evaluated there, which is a "
-        "judgement on cost that the control's rationale gives. A waiver that has expired or matches nothing is a "
-        "finding of its own.",
+        (
+            "*holds*: no gap. *waived*: every gap has an owner, a reason and an end. *·*: not evaluated there, which is "
+            "a judgement on cost that the control's rationale gives. A waiver that has expired or matches nothing is a "
+            "finding of its own."
+        ),
         "",
         *_open(assessments),
         *_warnings(assessments),
