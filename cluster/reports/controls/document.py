@@ -59,9 +59,9 @@ def security_assessment(assessments: Sequence[Assessment]) -> str:
         *_counts(assessments),
         "",
         (
-            "*holds*: no gap. *waived*: every gap has an owner, a reason and an end. *·*: not evaluated there, which is "
-            "a judgement on cost that the control's rationale gives. A waiver that has expired or matches nothing is a "
-            "finding of its own."
+            "*holds*: no gap. *waived*: every gap has an owner, a reason and an end. *·*: not evaluated there, which "
+            "is a judgement on cost that the control's rationale gives. A waiver that has expired or matches nothing "
+            "is a finding of its own."
         ),
         "",
         *_open(assessments),
