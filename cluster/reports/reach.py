@@ -5,18 +5,21 @@ Out: a `Path` for each workload and target, with a verdict of four layers: route
      path is open when all of them are; `difference` says what a change opens or closes.
 
 Workloads are the service accounts that have a role. All pods of a cluster share the security group of its nodes, so
-that for stores the role decides. Network policies come on top: they are the charts' own and only ever close.
+that for stores the role decides. Network policies come on top: they are the charts' own and only ever close. Of AWS's
+managed policies only those that allow nearly everything are known; statements that deny are not counted as closing.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from cluster.controls.facts import Decisions, Facts
+from cluster.controls.identity import ALL_KEYS
 from cluster.controls.network_facts import WORLD_4, covers
 from cluster.controls.policies import Statement, statements
 from cluster.graph.model import Graph, Resource, references
@@ -116,6 +119,22 @@ def text(paths: Sequence[Path]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def markdown(paths: Sequence[Path]) -> str:
+    """Return the open paths as a table, with what lets each through."""
+    lines = ["| workload | reaches | because of |", "| --- | --- | --- |"]
+    lines += [
+        f"| `{one.workload}` | `{one.target}` | {', '.join(f'{layer.name}: {layer.by}' for layer in one.layers)} |"
+        for one in paths
+        if one.open
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def to_json(paths: Sequence[Path]) -> str:
+    """Return every path with its layers as JSON."""
+    return json.dumps([{**asdict(one), "open": one.open} for one in paths], indent=1) + "\n"
+
+
 class _View:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -193,7 +212,12 @@ class _View:
     def _role(self, role: Resource, kind: Kind, store: Resource) -> Layer:
         boundary = self.graph.target(role.get("permissionsBoundary"))
         limits = list(statements(boundary, "policy")) if boundary is not None else None
-        for one in self.facts.attached(role, "iam/rolePolicy:RolePolicy", "role"):
+        documents = self.facts.attached(role, "iam/rolePolicy:RolePolicy", "role")
+        for source, _, policy in self.facts.managed_policies(role):
+            if policy.rpartition("/")[2] in ALL_KEYS and limits is None:
+                return Layer("role", True, source.key)
+            documents = [*documents, *self.graph.targets(policy)]
+        for one in documents:
             for statement in statements(one, "policy"):
                 for action in kind.actions:
                     granted = self._lets(statement, action, kind, store)
