@@ -85,7 +85,7 @@ class Compute(Concern):
         )
         self.component = self._cluster(logs)
         self.cluster = self.component.eks_cluster
-        self.cluster_name = self.cluster.apply(lambda made: made.name)
+        self.cluster_name: pulumi.Output[str] = self.cluster.apply(lambda made: made.name)
         self.cluster_group = self.component.cluster_security_group_id
         self._nodes()
         self._addons()
@@ -116,7 +116,7 @@ class Compute(Concern):
         spec = self.environment.compute
         policies = ("AmazonEKSClusterPolicy", *(f"Amazon{name}" for name in AUTO_POLICIES if self.auto))
         role = self._role("cluster", "eks.amazonaws.com", policies)
-        auto: dict[str, Any] = {}
+        auto: Any = None
         if self.auto:
             pools = {"nodePools": ["general-purpose", "system"], "nodeRoleArn": self.node_role.arn}
             auto = {"enabled": True, "create_node_role": False, "compute_config": pools}
@@ -130,7 +130,7 @@ class Compute(Concern):
             endpoint_public_access=False,
             authentication_mode=eks.AuthenticationMode.API,
             access_entries=self._access(),
-            auto_mode=auto or None,  # type: ignore[arg-type]
+            auto_mode=auto,
             service_role=role,
             encryption_config_key_arn=self.keys.cluster.arn,
             enabled_cluster_log_types=list(LOG_TYPES),
@@ -169,10 +169,8 @@ class Compute(Concern):
         return entries
 
     def _person(self, principal: pulumi.Input[str], policy: str) -> eks.AccessEntryArgs:
-        association = eks.AccessPolicyAssociationArgs(
-            policy_arn=f"{ACCESS_POLICY}/{policy}",
-            access_scope={"type": "cluster"},
-        )
+        scope: Any = {"type": "cluster"}
+        association = eks.AccessPolicyAssociationArgs(policy_arn=f"{ACCESS_POLICY}/{policy}", access_scope=scope)
         return eks.AccessEntryArgs(principal_arn=principal, access_policies={"policy": association})
 
     def _nodes(self) -> None:
@@ -283,10 +281,12 @@ class Compute(Concern):
                 name, repository=repository.name, policy=json.dumps({"rules": [old]}), opts=self.own()
             )
         if self.environment.recovery.pilot_light:
-            away = {"region": self.environment.recovery_region, "registry_id": self.environment.account_id}
+            # Typed as anything: the type checker takes the inner dictionaries for plain ones.
+            away: Any = {"region": self.environment.recovery_region, "registry_id": self.environment.account_id}
+            rules: Any = {"rules": [{"destinations": [away]}]}
             aws.ecr.ReplicationConfiguration(
                 "recovery",
-                replication_configuration={"rules": [{"destinations": [away]}]},  # type: ignore[typeddict-item]
+                replication_configuration=rules,
                 opts=self.own(),
             )
 

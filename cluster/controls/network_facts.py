@@ -130,9 +130,9 @@ class Networks:
             for subnet in self.graph.targets(acl.get("subnetIds")):
                 found.setdefault(subnet.key, []).append(acl)
         for one in self.graph.of_type("aws:ec2/networkAclAssociation:NetworkAclAssociation"):
-            subnet, named = self.graph.target(one.get("subnetId")), self.graph.target(one.get("networkAclId"))
-            if subnet is not None and named is not None:
-                found.setdefault(subnet.key, []).append(named)
+            place, named = self.graph.target(one.get("subnetId")), self.graph.target(one.get("networkAclId"))
+            if place is not None and named is not None:
+                found.setdefault(place.key, []).append(named)
         return found
 
     def acl_rules(self, acl: Resource, *, egress: bool = False) -> list[tuple[Resource, str, dict[str, Json]]]:

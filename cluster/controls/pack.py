@@ -32,24 +32,40 @@ NAMES = ("id", "arn", "name", "keyId", "url", "bucket", "identifier", "clusterId
 """Outputs by which other resources name one, the usual first."""
 
 
-class Provider(Protocol):
-    """The provider of a resource, as the engine describes it."""
+class Named(Protocol):
+    """What has a type, a name and properties: a provider, as the engine describes it."""
 
-    resource_type: str
-    name: str
-    props: Mapping[str, Any]
+    @property
+    def resource_type(self) -> str:
+        """The type token."""
+
+    @property
+    def name(self) -> str:
+        """The name in the program."""
+
+    @property
+    def props(self) -> Mapping[str, Any]:
+        """Inputs and outputs; an unknown one raises."""
 
 
-class Described(Protocol):
+class Described(Named, Protocol):
     """A resource, as the engine describes it."""
 
-    resource_type: str
-    name: str
-    urn: str
-    props: Mapping[str, Any]
-    provider: Provider | None
-    parent: Described | None
-    property_dependencies: Mapping[str, Sequence[Described]]
+    @property
+    def urn(self) -> str:
+        """As everywhere in Pulumi."""
+
+    @property
+    def provider(self) -> Named | None:
+        """Its provider."""
+
+    @property
+    def parent(self) -> Described | None:
+        """What it belongs to."""
+
+    @property
+    def property_dependencies(self) -> Mapping[str, Sequence[Described]]:
+        """What each property hangs on."""
 
 
 @dataclass
@@ -179,6 +195,6 @@ def _resource(one: Described, inputs: Mapping[str, Json]) -> Resource:
     )
 
 
-def _provider(one: Provider, unknown: type[Exception]) -> Resource:
+def _provider(one: Named, unknown: type[Exception]) -> Resource:
     inputs = {name: _known(one.props, name, unknown) for name in one.props}
     return Resource(f"urn:{one.name}", one.resource_type, one.name, inputs)

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cluster.controls import Assessment, Finding, Result
+from cluster.controls import Assessment, Finding, Result, Status
 from cluster.reports.controls.matrices import STANDARDS, matrix
 
-COUNTED = ("passed", "waived", "failed", "not applicable", "not evaluated")
+COUNTED: tuple[Status, ...] = ("passed", "waived", "failed", "not applicable", "not evaluated")
 
 
 def summary(assessment: Assessment) -> str:
