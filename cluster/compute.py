@@ -116,11 +116,11 @@ class Compute(Concern):
         spec = self.environment.compute
         policies = ("AmazonEKSClusterPolicy", *(f"Amazon{name}" for name in AUTO_POLICIES if self.auto))
         role = self._role("cluster", "eks.amazonaws.com", policies)
-        auto: Any = None
+        auto: dict[str, Any] = {}
         if self.auto:
             pools = {"nodePools": ["general-purpose", "system"], "nodeRoleArn": self.node_role.arn}
             auto = {"enabled": True, "create_node_role": False, "compute_config": pools}
-        return eks.Cluster(
+        return eks.Cluster(  # type: ignore[call-overload, no-any-return]
             "cluster",
             name=self.environment.prefix,
             version=spec.kubernetes_version,
@@ -130,7 +130,7 @@ class Compute(Concern):
             endpoint_public_access=False,
             authentication_mode=eks.AuthenticationMode.API,
             access_entries=self._access(),
-            auto_mode=auto,
+            auto_mode=auto or None,
             service_role=role,
             encryption_config_key_arn=self.keys.cluster.arn,
             enabled_cluster_log_types=list(LOG_TYPES),
@@ -169,8 +169,10 @@ class Compute(Concern):
         return entries
 
     def _person(self, principal: pulumi.Input[str], policy: str) -> eks.AccessEntryArgs:
-        scope: Any = {"type": "cluster"}
-        association = eks.AccessPolicyAssociationArgs(policy_arn=f"{ACCESS_POLICY}/{policy}", access_scope=scope)
+        association = eks.AccessPolicyAssociationArgs(
+            policy_arn=f"{ACCESS_POLICY}/{policy}",
+            access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
+        )
         return eks.AccessEntryArgs(principal_arn=principal, access_policies={"policy": association})
 
     def _nodes(self) -> None:
@@ -281,12 +283,10 @@ class Compute(Concern):
                 name, repository=repository.name, policy=json.dumps({"rules": [old]}), opts=self.own()
             )
         if self.environment.recovery.pilot_light:
-            # Typed as anything: the type checker takes the inner dictionaries for plain ones.
-            away: Any = {"region": self.environment.recovery_region, "registry_id": self.environment.account_id}
-            rules: Any = {"rules": [{"destinations": [away]}]}
-            aws.ecr.ReplicationConfiguration(
+            away = {"region": self.environment.recovery_region, "registry_id": self.environment.account_id}
+            aws.ecr.ReplicationConfiguration(  # type: ignore[call-overload]
                 "recovery",
-                replication_configuration=rules,
+                replication_configuration={"rules": [{"destinations": [away]}]},
                 opts=self.own(),
             )
 
