@@ -18,10 +18,11 @@ import pulumi_aws as aws
 import pulumi_eks as eks
 
 from cluster.concern import Concern, Setting, trust
-from cluster.data import Data, work_queue
+from cluster.data import Data
 from cluster.identity import Identity
 from cluster.keys import Keys
 from cluster.network import CACHE_PORT, DATABASE_PORT, Network, Source
+from cluster.queues import work_queue
 from cluster.workloads import Workloads
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")

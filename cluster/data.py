@@ -6,22 +6,18 @@ administrator's password is made, kept and rotated by AWS.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-
 import pulumi
 import pulumi_aws as aws
 
 from cluster.buckets import BucketSpec, bucket
-from cluster.concern import Concern, Setting, deny_without_tls, document
+from cluster.concern import Concern, Setting
 from cluster.keys import Keys
 from cluster.network import CACHE_PORT, DATABASE_PORT, Network
+from cluster.queues import work_queue
 from cluster.specification import Database
 
 ADMINISTRATOR = "hubadmin"
 """Not the engine's default, which is what gets guessed first."""
-ATTEMPTS = 5
-"""How often a message is tried before it goes to the dead-letter queue."""
 PARAMETERS = {
     "rds.force_ssl": "1",
     "log_min_duration_statement": "500",
@@ -29,14 +25,6 @@ PARAMETERS = {
     "log_disconnections": "1",
     "rds.log_retention_period": "4320",
 }
-
-
-@dataclass(frozen=True)
-class WorkQueue:
-    """A queue and where its messages go that nobody can work on."""
-
-    queue: aws.sqs.Queue
-    dead: aws.sqs.Queue
 
 
 class Data(Concern):
@@ -114,13 +102,7 @@ class Data(Concern):
         spec, name = self.environment.database, self.named("hub")
         major = spec.version.partition(".")[0]
         logs = self._database_logs(f"/aws/rds/cluster/{name}/postgresql")
-        parameters = aws.rds.ClusterParameterGroup(
-            "hub",
-            name=name,
-            family=f"aurora-postgresql{major}",
-            parameters=[{"name": key, "value": value} for key, value in PARAMETERS.items()],
-            opts=self.own(),
-        )
+        parameters = self._parameters("hub", name, major)
         whole = None
         if spec.global_secondary:
             whole = aws.rds.GlobalCluster(
@@ -164,8 +146,20 @@ class Data(Concern):
         )
         self._aurora_instances(cluster, major)
         if whole is not None and replica_subnets is not None:
-            self._secondary(cluster, whole, replica_subnets)
+            self._secondary(cluster, whole, replica_subnets, major)
         return cluster
+
+    def _parameters(
+        self, name: str, physical: str, major: str, region: str | None = None
+    ) -> aws.rds.ClusterParameterGroup:
+        return aws.rds.ClusterParameterGroup(
+            name,
+            name=physical,
+            family=f"aurora-postgresql{major}",
+            parameters=[{"name": key, "value": value} for key, value in PARAMETERS.items()],
+            region=region,
+            opts=self.own(),
+        )
 
     def _aurora_instances(self, cluster: aws.rds.Cluster, major: str) -> None:
         spec = self.environment.database
@@ -194,17 +188,25 @@ class Data(Concern):
                 opts=self.own(),
             )
 
-    def _secondary(self, first: aws.rds.Cluster, whole: aws.rds.GlobalCluster, subnets: aws.rds.SubnetGroup) -> None:
+    def _secondary(
+        self, first: aws.rds.Cluster, whole: aws.rds.GlobalCluster, subnets: aws.rds.SubnetGroup, major: str
+    ) -> None:
         """Follow in the recovery Region, without an instance: until it is needed, storage is all that is paid for."""
-        spec, key = self.environment.database, self.keys.recovery
+        spec, key, region = self.environment.database, self.keys.recovery, self.environment.recovery_region
+        name = self.named("hub-secondary")
+        # What the first one refuses and tells, this one must too on the day it takes over.
+        parameters = self._parameters("hub-secondary", name, major, region)
+        logs = self._database_logs(f"/aws/rds/cluster/{name}/postgresql", "database-secondary", region)
         aws.rds.Cluster(
             "hub-secondary",
-            cluster_identifier=self.named("hub-secondary"),
+            cluster_identifier=name,
             global_cluster_identifier=whole.id,
             engine="aurora-postgresql",
             engine_version=spec.version,
             port=DATABASE_PORT,
             db_subnet_group_name=subnets.name,
+            db_cluster_parameter_group_name=parameters.name,
+            enabled_cloudwatch_logs_exports=["postgresql"] if spec.export_logs else [],
             iam_database_authentication_enabled=True,
             storage_encrypted=True,
             kms_key_id=key.arn if key else None,
@@ -212,9 +214,9 @@ class Data(Concern):
             copy_tags_to_snapshot=True,
             deletion_protection=spec.deletion_protection,
             skip_final_snapshot=True,
-            region=self.environment.recovery_region,
+            region=region,
             tags=self.data_tags("personal"),
-            opts=self.own(first, protect=spec.deletion_protection),
+            opts=self.own(first, *([logs] if logs else []), protect=spec.deletion_protection),
         )
 
     def _instance(self) -> aws.rds.Instance:
@@ -262,15 +264,19 @@ class Data(Concern):
             opts=self.own(*([logs] if logs else []), protect=spec.deletion_protection),
         )
 
-    def _database_logs(self, name: str) -> aws.cloudwatch.LogGroup | None:
+    def _database_logs(
+        self, physical: str, name: str = "database", region: str | None = None
+    ) -> aws.cloudwatch.LogGroup | None:
         """Make the log group before the database does, which would keep it for ever."""
         if not self.environment.database.export_logs:
             return None
         return aws.cloudwatch.LogGroup(
-            "database",
-            name=name,
+            name,
+            name=physical,
             retention_in_days=self.environment.observability.retention.personal,
-            kms_key_id=self.keys.logs.arn,
+            # Our key for logs is in the first Region; in the other, AWS's own encrypts.
+            kms_key_id=None if region else self.keys.logs.arn,
+            region=region,
             tags=self.data_tags("personal"),
             opts=self.own(),
         )
@@ -337,49 +343,6 @@ class Data(Concern):
             tags=self.data_tags("personal"),
             opts=self.own(),
         )
-
-
-def work_queue(
-    concern: Concern, name: str, key: aws.kms.Key, *, visibility_seconds: int, sender: str = ""
-) -> WorkQueue:
-    """Make a queue with its dead-letter queue; `sender` is the AWS service that may send to it, if one does."""
-    dead = aws.sqs.Queue(
-        f"{name}-dead",
-        name=concern.named(f"{name}-dead"),
-        kms_master_key_id=key.key_id,
-        message_retention_seconds=14 * 24 * 3600,
-        opts=concern.own(),
-    )
-    queue = aws.sqs.Queue(
-        name,
-        name=concern.named(name),
-        kms_master_key_id=key.key_id,
-        visibility_timeout_seconds=visibility_seconds,
-        message_retention_seconds=4 * 24 * 3600,
-        redrive_policy=dead.arn.apply(
-            lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": ATTEMPTS})
-        ),
-        opts=concern.own(),
-    )
-    aws.sqs.RedriveAllowPolicy(
-        name,
-        queue_url=dead.id,
-        redrive_allow_policy=queue.arn.apply(
-            lambda arn: json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn]})
-        ),
-        opts=concern.own(),
-    )
-    for one, made in ((name, queue), (f"{name}-dead", dead)):
-        sending = {
-            "Sid": "Sender",
-            "Effect": "Allow",
-            "Principal": {"Service": sender},
-            "Action": "sqs:SendMessage",
-            "Resource": made.arn,
-        }
-        statements = [deny_without_tls(made.arn, service="sqs"), *([sending] if sender else [])]
-        aws.sqs.QueuePolicy(one, queue_url=made.id, policy=document(*statements), opts=concern.own())
-    return WorkQueue(queue, dead)
 
 
 def _scaling(spec: Database) -> aws.rds.ClusterServerlessv2ScalingConfigurationArgsDict | None:

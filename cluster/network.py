@@ -141,6 +141,8 @@ class Network(Concern):
     def _endpoints(self) -> None:
         environment = self.environment
         own_account = {"StringEquals": {"aws:PrincipalAccount": environment.account_id}}
+        # Own principals alone would not do: a pod's role may be let into a foreign bucket by that bucket's policy.
+        own_buckets = {"StringEquals": {**own_account["StringEquals"], "aws:ResourceAccount": environment.account_id}}
         images = f"arn:aws:s3:::prod-{environment.region}-starport-layer-bucket/*"
         aws.ec2.VpcEndpoint(
             "s3",
@@ -149,7 +151,7 @@ class Network(Concern):
             service_name=f"com.amazonaws.{environment.region}.s3",
             route_table_ids=[table.id for table in self.tables],
             policy=document(
-                {**allow(["s3:*"], "*", own_account), "Principal": "*", "Sid": "OwnAccount"},
+                {**allow(["s3:*"], "*", own_buckets), "Principal": "*", "Sid": "OwnAccount"},
                 {**allow(["s3:GetObject"], images), "Principal": "*", "Sid": "ImageLayers"},
             ),
             tags={"Name": self.named("s3")},

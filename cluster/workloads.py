@@ -13,8 +13,9 @@ from typing import Any
 import pulumi_aws as aws
 
 from cluster.concern import Concern, Setting, allow, document, trust
-from cluster.data import Data, WorkQueue
+from cluster.data import Data
 from cluster.keys import Keys
+from cluster.queues import WorkQueue
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ The reports would otherwise miss a third of the bill and the only public entranc
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from cluster.declared.base import Declaring
@@ -18,6 +19,10 @@ from cluster.declared.nodes import Nodes
 from cluster.graph.model import Graph, Reference, Resource
 from cluster.specification import Environment
 
+ADDONS_ACCOUNT = "602401143452"
+"""The account from which EKS serves the images of its add-ons."""
+PUBLISHERS = ("aws-observability", "eks", "karpenter")
+"""Publishers of public.ecr.aws whose images controllers run; everything else is copied to our registry first."""
 NAMESPACES = ("automatrix-system", "automatrix-gateway", "automatrix-observability", "argocd", "external-secrets")
 
 
@@ -29,6 +34,7 @@ def declared(environment: Environment, graph: Graph) -> list[Resource]:
     return [
         *inside.namespaces(),
         *inside.secrets(),
+        *inside.registries(),
         *entrance.gateway(),
         *entrance.balancer(),
         *nodes.node_pools(),
@@ -48,6 +54,36 @@ class _Inside(Declaring):
             yield self._object("v1", "Namespace", ("", name), {"metadata": {"labels": labels}})
             spec = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
             yield self._object("networking.k8s.io/v1", "NetworkPolicy", (name, "default-deny"), {"spec": spec})
+
+    def registries(self) -> Iterator[Resource]:
+        """From where images may come: our registry, and those of AWS for add-ons and controllers."""
+        region, account = self._environment.region, self._environment.account_id
+        allowed = [f"{one}.dkr.ecr.{region}.amazonaws.com/" for one in (account, ADDONS_ACCOUNT)]
+        allowed += [f"public.ecr.aws/{publisher}/" for publisher in PUBLISHERS]
+        validations = [
+            {
+                "expression": f"!has(object.spec.{kind}) || "
+                f"object.spec.{kind}.all(c, variables.allowed.exists(r, c.image.startsWith(r)))",
+                "message": "images come from the registries of this account and of AWS",
+            }
+            for kind in ("containers", "initContainers", "ephemeralContainers")
+        ]
+        pods = {
+            "apiGroups": [""],
+            "apiVersions": ["v1"],
+            "operations": ["CREATE", "UPDATE"],
+            "resources": ["pods", "pods/ephemeralcontainers"],
+        }
+        name, api = "approved-registries", "admissionregistration.k8s.io/v1"
+        spec = {
+            "failurePolicy": "Fail",
+            "matchConstraints": {"resourceRules": [pods]},
+            "variables": [{"name": "allowed", "expression": json.dumps(allowed)}],
+            "validations": validations,
+        }
+        yield self._object(api, "ValidatingAdmissionPolicy", ("", name), {"spec": spec})
+        binding = {"policyName": name, "validationActions": ["Deny", "Audit"]}
+        yield self._object(api, "ValidatingAdmissionPolicyBinding", ("", name), {"spec": binding})
 
     def secrets(self) -> Iterator[Resource]:
         """How secrets come from Secrets Manager into the cluster."""

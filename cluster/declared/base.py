@@ -10,6 +10,9 @@ from cluster.specification import Environment
 GITOPS = "gitops"
 CLUSTER = "eks.Cluster/cluster-eksCluster"
 
+WITHOUT_TAGS = ("aws:route53/record:Record", "aws:wafv2/webAclAssociation:WebAclAssociation")
+"""AWS types among the declared ones that have no tags."""
+
 
 class Declaring:
     """An environment and its graph, to which something is added."""
@@ -36,7 +39,7 @@ class Declaring:
             after=after,
             component="automatrix.Compute/compute",
             declared_by=by,
-            taggable=token.startswith("aws:"),
+            taggable=token.startswith("aws:") and token not in WITHOUT_TAGS,
         )
 
     def _object(self, api: str, kind: str, place: tuple[str, str], body: Mapping[str, Json]) -> Resource:

@@ -17,6 +17,8 @@ VOLUMES = "ebs-csi"
 NODE_DISK_GB = 40
 SYSTEM_DISK_GB = 44
 METRICS_DISK_GB = 50
+PLATFORM_TAG = "schedule"
+"""The tag of the platform's image that schedules run; tags are immutable, so that a new one is a change here."""
 SET_LIMITS = """\
 import json, os
 from kubernetes import client, config
@@ -160,7 +162,7 @@ class Nodes(Declaring):
         for name, when, limits in (("pools-stop", "0 17 * * 1-5", {}), ("pools-start", "15 8 * * 1-5", self._limits())):
             container = {
                 "name": "pools",
-                "image": "automatrix/platform",
+                "image": f"{self._ref('ecr.Repository/platform', 'repositoryUrl')}:{PLATFORM_TAG}",
                 "command": ["python3", "-c", SET_LIMITS],
                 "env": [{"name": "LIMITS", "value": json.dumps(limits)}],
             }
