@@ -46,7 +46,7 @@ DEV = Environment(
     edge=Edge(domain="dev.automatrix.example"),
     observability=Observability(retention=Retention(operational=7, audit=90, personal=7)),
     finance=Finance(
-        monthly_budget={"edge": 90, "compute": 130, "data": 50, "observability": 20, "security": 10}, hours_per_week=50
+        monthly_budget={"edge": 110, "compute": 160, "data": 60, "observability": 20, "security": 10}, hours_per_week=50
     ),
 )
 
@@ -79,7 +79,7 @@ STAGING = Environment(
     edge=Edge(domain="staging.automatrix.example", firewall=True),
     observability=Observability(retention=Retention(operational=30, audit=180, personal=14)),
     recovery=Recovery(backup=True, backup_days=14),
-    finance=Finance(monthly_budget={"edge": 120, "compute": 340, "data": 110, "observability": 30, "security": 10}),
+    finance=Finance(monthly_budget={"edge": 140, "compute": 420, "data": 140, "observability": 40, "security": 10}),
 )
 
 PROD = Environment(
@@ -129,7 +129,7 @@ PROD = Environment(
         pilot_light=True,
     ),
     finance=Finance(
-        monthly_budget={"edge": 580, "compute": 700, "data": 850, "observability": 50, "security": 170},
+        monthly_budget={"edge": 720, "compute": 870, "data": 1060, "observability": 70, "security": 210},
         anomaly_threshold=100,
     ),
 )

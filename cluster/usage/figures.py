@@ -88,6 +88,7 @@ LOGS: dict[str, Figure] = {
     "trail": Figure("1.5 kB a management event", (0.15, 0.5, 1.5), (0.3, 0.8, 2.3), (0.8, 1.5, 4.5)),
     "control-plane": Figure("all five kinds; audit is most of it", (1, 2, 5), (2, 4, 10), (5, 12, 30)),
     "database": Figure("connections and slow statements", (0.1, 0.2, 0.5), (0.2, 0.5, 2), (1, 4, 10)),
+    "database-secondary": Figure("nothing runs there until it takes over", (0, 0, 0), (0, 0, 0), (0, 0, 1)),
     "firewall-cdn": Figure("1.2 kB a request", (0.1, 0.4, 1.2), (0.4, 1.2, 3.6), (3.6, 36, 108)),
     "firewall-balancer": Figure("1.2 kB a request of the API", (0, 0.1, 0.4), (0.1, 0.4, 1.2), (1.2, 12, 36)),
     "cdn": Figure("0.6 kB a request", (0.1, 0.2, 0.6), (0.2, 0.6, 1.8), (1.8, 18, 54)),

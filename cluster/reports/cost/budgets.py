@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from cluster.graph.model import Graph
 from cluster.reports.cost.model import Cost
 
-HEADROOM = 1.2
+HEADROOM = 1.5
 """A budget is that much more than what is expected."""
+ALARM = 0.8
+"""Share of a budget from which its alarm on actual cost tells: then a fifth more than expected was spent."""
 BUDGET = "aws:budgets/budget:Budget"
 WHOLE = "environment"
 
@@ -32,8 +34,8 @@ class Budget:
 
     @property
     def is_enough(self) -> bool:
-        """Whether the expected cost stays within it."""
-        return self.expected <= self.limit
+        """Whether a month as expected rings no alarm."""
+        return self.expected < self.limit * ALARM
 
 
 def budgets(graph: Graph, forecast: Cost) -> tuple[Budget, ...]:

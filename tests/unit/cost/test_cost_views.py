@@ -131,10 +131,12 @@ def test_nat_in_each_zone_is_weighed_against_traffic_across_zones() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_budget_is_about_one_fifth_more_than_what_is_expected(name: str) -> None:
+def test_a_month_as_expected_rings_no_alarm_and_a_third_more_than_expected_does(name: str) -> None:
     whole, *tiers = reported(name).budgets
-    for budget in tiers:  # rounded to tens
-        assert budget.expected * 1.15 <= budget.limit <= budget.by_rule + 15, budget
+    for one in tiers:
+        rings = min(float(told["threshold"]) for told in graph(name)[f"budgets.Budget/{one.name}"].get("notifications"))
+        assert one.expected * 1.15 <= one.limit * rings / 100 <= one.expected * 1.3 + 10, one  # rounded up to tens
+        assert one.is_enough
     assert whole.limit == sum(budget.limit for budget in tiers)
     assert whole.expected == pytest.approx(sum(budget.expected for budget in tiers))
 
