@@ -36,7 +36,7 @@ class _Loader(Loader):
         """Give the package a way to find names."""
 
         def find(name: str) -> Any:
-            if name.startswith("__"):
+            if name.startswith("_") or name == "outputs":  # a module of the package, which the import itself finds
                 raise AttributeError(name)
             stem = name.removesuffix("Dict").removesuffix("Args")
             for place in (_WORDS.sub("_", stem).lower(), "_inputs", "_enums"):

@@ -155,6 +155,13 @@ class Graph:
         return {resource.key: resource for resource in self.resources}
 
     @cached_property
+    def _by_type(self) -> dict[str, list[Resource]]:
+        found: dict[str, list[Resource]] = {}
+        for resource in self.resources:
+            found.setdefault(resource.type, []).append(resource)
+        return found
+
+    @cached_property
     def edges(self) -> tuple[Edge, ...]:
         """Every edge, sorted by source."""
         return tuple(edge for resource in self.resources for edge in resource.edges)
@@ -191,7 +198,14 @@ class Graph:
 
     def of_type(self, *patterns: str) -> tuple[Resource, ...]:
         """Return the resources whose type matches one of the patterns (`*` stands for anything)."""
-        return tuple(one for one in self if any(fnmatchcase(one.type, pattern) for pattern in patterns))
+        types = {name for pattern in patterns for name in self._types(pattern)}
+        found = [one for name in types for one in self._by_type[name]]
+        return tuple(found if len(types) == 1 else sorted(found, key=lambda one: one.key))
+
+    def _types(self, pattern: str) -> list[str]:
+        if "*" not in pattern:  # most are asked for by name, thousands of times
+            return [pattern] if pattern in self._by_type else []
+        return [name for name in self._by_type if fnmatchcase(name, pattern)]
 
     def cloud(self) -> tuple[Resource, ...]:
         """Return what exists in an account: no components, providers or Kubernetes objects."""

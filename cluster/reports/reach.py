@@ -147,16 +147,20 @@ class _View:
         self.cluster_groups = {f"${{{one.key}:vpcConfig.clusterSecurityGroupId}}" for one in clusters}
 
     def paths(self) -> Iterator[Path]:
+        internet = self._internet()
+        stores = [
+            (kind, store, self._inside(kind, store) if kind.groups else self._service(kind.service))
+            for kind in KINDS
+            for store in self.graph.of_type(kind.type)
+        ]  # all pods are in the nodes' subnets and group: the network says the same to each
         for one in self.facts.of("eks/podIdentityAssociation:PodIdentityAssociation"):
             role = self.graph.target(one.get("roleArn"))
             workload = f"{one.get('namespace')}/{one.get('serviceAccount')}"
             if role is None:
                 continue
-            yield Path(workload, INTERNET, self._internet())
-            for kind in KINDS:
-                for store in self.graph.of_type(kind.type):
-                    network = self._inside(kind, store) if kind.groups else self._service(kind.service)
-                    yield Path(workload, store.key, (*network, self._role(role, kind, store)))
+            yield Path(workload, INTERNET, internet)
+            for kind, store, network in stores:
+                yield Path(workload, store.key, (*network, self._role(role, kind, store)))
 
     def _internet(self) -> tuple[Layer, ...]:
         ways = [route for one in self.subnets for route in self.networks.routes(one) if route.destination == WORLD_4]
