@@ -306,7 +306,7 @@ class Finance(_Part):
     """What it may cost, and who is told."""
 
     monthly_budget: dict[Tier, int]
-    """US dollars a month by tier; about 1.5 times what is expected, so that the alarm at 80 % means a fifth too much and
+    """US dollars a month by tier; about 1.5 times what is expected, so that the alarm at 80 % means a fifth too much,
     not an ordinary month. The environment's budget is the sum."""
     anomaly_threshold: Annotated[int, Field(ge=1)] = 20
     """Unexpected US dollars a day from which an anomaly is reported."""

@@ -14,8 +14,8 @@ from cluster.reports.cost import tables
 from cluster.reports.cost.bottom_up import Comparison, comparisons
 from cluster.reports.cost.difference import difference
 from cluster.reports.cost.report import Report
-from cluster.reports.cost.tables import Table, money, quantity, signed, three
-from cluster.reports.cost.text import markdown_table
+from cluster.reports.cost.tables import money, quantity, signed, three
+from cluster.reports.table import Table, markdown_table
 from cluster.usage import Quantity, Usage
 
 PLACE = "docs/architecture/cost.md"

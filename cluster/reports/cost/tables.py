@@ -1,34 +1,24 @@
 """Tables of a view, as rows: one place says what they contain, the text and the Markdown form only how they look.
 
 In:  reports and differences.
-Out: `Table`: a title, what precedes it, heads and rows. A head that begins with `$` is of figures, to the right.
+Out: tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from cluster.prices import Price
 from cluster.reports.cost.bottom_up import Comparison
 from cluster.reports.cost.difference import Difference
 from cluster.reports.cost.model import Line
 from cluster.reports.cost.report import Report
+from cluster.reports.table import Table
 from cluster.usage import Range
 
 THREE = ("$low", "$expected", "$high")
 MOST_NAMED = 2
 """More resources than that are counted instead of named."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """What is shown together."""
-
-    title: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    before: str = ""
 
 
 def money(amount: float) -> str:

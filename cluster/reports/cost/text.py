@@ -10,10 +10,8 @@ from collections.abc import Iterable
 from cluster.reports.cost import tables
 from cluster.reports.cost.difference import Difference
 from cluster.reports.cost.report import Report
-from cluster.reports.cost.tables import Table, money, signed
-
-WIDEST = 60
-"""Columns of text are cut at that many characters; Markdown and JSON have all of it."""
+from cluster.reports.cost.tables import money, signed
+from cluster.reports.table import Table, markdown_table, text_table
 
 
 def headline(value: Report | Difference) -> str:
@@ -34,7 +32,7 @@ def headline(value: Report | Difference) -> str:
 
 def as_text(value: Report | Difference) -> str:
     """Return the view for a terminal."""
-    parts = [headline(value), *(_text(table) for table in _tables(value))]
+    parts = [headline(value), *(text_table(table) for table in _tables(value))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -46,42 +44,3 @@ def as_markdown(value: Report | Difference, level: int = 2) -> str:
 
 def _tables(value: Report | Difference) -> Iterable[Table]:
     return tables.of_difference(value) if isinstance(value, Difference) else tables.of_report(value)
-
-
-def _text(table: Table) -> str:
-    heads = [head.removeprefix("$") for head in table.heads]
-    rows = [[_cut(cell) for cell in row] for row in table.rows]
-    widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
-    right = [head.startswith("$") for head in table.heads]
-    shown = [_aligned(row, widths, right) for row in (heads, *rows)]
-    before = [table.before] if table.before else []
-    return "\n".join([table.title, *before, *shown]) if rows else f"{table.title}: none"
-
-
-def _aligned(row: list[str], widths: list[int], right: list[bool]) -> str:
-    cells = [
-        cell.rjust(width) if to_right else cell.ljust(width)
-        for cell, width, to_right in zip(row, widths, right, strict=True)
-    ]
-    return "  ".join(["", *cells]).rstrip()
-
-
-def _cut(cell: str) -> str:
-    return cell if len(cell) <= WIDEST else f"{cell[: WIDEST - 1]}…"
-
-
-def markdown_table(table: Table, level: int = 2) -> str:
-    """Return one table as Markdown under its title."""
-    title = f"{'#' * level} {table.title}"
-    if not table.rows:
-        return f"{title}\n\nNone."
-    heads = [head.removeprefix("$") for head in table.heads]
-    marks = ["---:" if head.startswith("$") else "---" for head in table.heads]
-    rows = [_row(row) for row in (heads, marks, *table.rows)]
-    before = [table.before, ""] if table.before else []
-    return "\n".join([title, "", *before, *rows])
-
-
-def _row(cells: Iterable[str]) -> str:
-    safe = [cell.replace("|", "\\|").replace("*", "\\*") for cell in cells]
-    return f"| {' | '.join(safe)} |"
