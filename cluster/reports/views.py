@@ -168,9 +168,15 @@ VIEWS: dict[str, View] = {
 }
 
 
+NOT_CHECKED = (
+    "not checked here: `pulumi preview` (needs the Pulumi CLI and an account), prices against AWS's price list, "
+    "what runs in an account, and every drill"
+)
+
+
 def summary(subjects: list[Subject]) -> str:
-    """Return what every view says of each environment, in a line each."""
-    return "\n".join(line for one in subjects for line in _summary(one)) + "\n"
+    """Return what every view says of each environment, in a line each, and what no view can say."""
+    return "\n".join([*(line for one in subjects for line in _summary(one)), NOT_CHECKED]) + "\n"
 
 
 def _summary(subject: Subject) -> Iterator[str]:

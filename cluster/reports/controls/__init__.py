@@ -10,7 +10,7 @@ Everything follows from the assessments; the date is theirs, so that no document
 
 from cluster.reports.controls.document import markdown, security_assessment
 from cluster.reports.controls.matrices import STANDARDS, Cell, Row, Standard, matrix
-from cluster.reports.controls.plain import text, to_json
+from cluster.reports.controls.plain import summary, text, to_json
 
 __all__ = [
     "STANDARDS",
@@ -20,6 +20,7 @@ __all__ = [
     "markdown",
     "matrix",
     "security_assessment",
+    "summary",
     "text",
     "to_json",
 ]

@@ -15,7 +15,7 @@ from cluster.reports.cost.document import document
 from cluster.reports.cost.estimate import cost
 from cluster.reports.cost.model import Cost, Free, Line, Unpriced
 from cluster.reports.cost.report import Report, as_json, report
-from cluster.reports.cost.text import as_markdown, as_text
+from cluster.reports.cost.text import as_markdown, as_text, headline
 
 __all__ = [
     "Cost",
@@ -30,5 +30,6 @@ __all__ = [
     "cost",
     "difference",
     "document",
+    "headline",
     "report",
 ]

@@ -1,0 +1,105 @@
+"""`amx plan`: what the AWS side would be, before anything is created; no account and no Pulumi CLI are needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amx.output import NOT_HEALTHY
+
+if TYPE_CHECKING:
+    from cluster.reports.views import Subject
+
+
+class Form(StrEnum):
+    """What `--output` takes here: documents also come as Markdown."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+class Side(StrEnum):
+    """What `--view` takes: one of the views, all of them, or a line of each."""
+
+    SUMMARY = "summary"
+    GRAPH = "graph"
+    COST = "cost"
+    CONTROLS = "controls"
+    REACH = "reach"
+    RECOVERY = "recovery"
+    EXPIRY = "expiry"
+    DIAGRAM = "diagram"
+    ALL = "all"
+
+
+FormOption = Annotated[Form, typer.Option("--output", "-o", help="text for people, json for programs, markdown")]
+DayOption = Annotated[
+    datetime | None, typer.Option("--today", formats=["%Y-%m-%d"], help="judge as of this day instead of today")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command()(plan)
+
+
+def plan(
+    environment: Annotated[str, typer.Argument(metavar="[ENV]", help="dev, staging or prod; without it, all")] = "",
+    view: Annotated[Side, typer.Option(help="one view of it, or all")] = Side.SUMMARY,
+    output: FormOption = Form.TEXT,
+    today: DayOption = None,
+) -> None:
+    """Say what would be created on AWS, what it costs, and what is wrong with it; exit code 3 when something is."""
+    subjects = _subjects(environment, today.date() if today else date.today())  # noqa: DTZ011 — the user's own day
+    typer.echo(_shown(subjects, view, output), nl=False)
+    from cluster.reports.views import VIEWS
+
+    if any(one.wrong(subject) for one in VIEWS.values() for subject in subjects):
+        raise typer.Exit(NOT_HEALTHY)
+
+
+def _subjects(name: str, today: date) -> list[Subject]:
+    from cluster.environments import ENVIRONMENTS
+    from cluster.graph.capture import capture
+    from cluster.reports.views import Subject
+
+    if name and name not in ENVIRONMENTS:
+        raise typer.BadParameter(f"no environment {name!r}; there are {', '.join(ENVIRONMENTS)}")
+    chosen = [one for key, one in ENVIRONMENTS.items() if name in ("", key)]
+    return [Subject(one, capture(one), today) for one in chosen]
+
+
+def _shown(subjects: Sequence[Subject], side: Side, form: Form) -> str:
+    from cluster.reports.views import VIEWS, summary
+
+    if side is Side.SUMMARY and form is not Form.JSON:
+        text = summary(list(subjects))
+        return text if form is Form.TEXT else f"```text\n{text}```\n"
+    names = [name for name in VIEWS if side in (Side.ALL, Side.SUMMARY) or name == side]
+    if form is Form.JSON:
+        return json.dumps(_data(subjects, names, brief=side is Side.SUMMARY), indent=2, ensure_ascii=False) + "\n"
+    forms = [getattr(VIEWS[name], form) for name in names]
+    return "\n".join(show(subject) for subject in subjects for show in forms)
+
+
+def _data(subjects: Sequence[Subject], names: Sequence[str], *, brief: bool) -> dict[str, object]:
+    from cluster.reports.views import VIEWS
+
+    return {
+        "today": subjects[0].today.isoformat(),
+        "environments": {
+            one.name: {
+                name: {"says": VIEWS[name].headline(one), "toMend": VIEWS[name].wrong(one)}
+                if brief
+                else VIEWS[name].data(one)
+                for name in names
+            }
+            for one in subjects
+        },
+    }
