@@ -47,6 +47,7 @@ DayOption = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands."""
     app.command()(plan)
+    app.command()(compare)
 
 
 def plan(
@@ -62,6 +63,27 @@ def plan(
 
     if any(one.wrong(subject) for one in VIEWS.values() for subject in subjects):
         raise typer.Exit(NOT_HEALTHY)
+
+
+def compare(
+    before: Annotated[str, typer.Argument(help="an environment, <commit>:<environment>, or a saved graph's file")],
+    after: Annotated[str, typer.Argument(help="the same; what BEFORE is compared with")],
+    output: FormOption = Form.TEXT,
+    today: DayOption = None,
+) -> None:
+    """Say what a change does to cost, reach, controls and recovery: of two environments, or of two commits."""
+    from amx import graphs
+    from cluster.reports import difference
+
+    day = today.date() if today else date.today()  # noqa: DTZ011 — the user's own day
+    try:
+        found = difference.change(graphs.subject(before, day), graphs.subject(after, day), (before, after))
+    except graphs.NoGraphError as error:
+        raise typer.BadParameter(str(error)) from None
+    if output is Form.JSON:
+        typer.echo(json.dumps(difference.as_json(found), indent=2, ensure_ascii=False))
+    else:
+        typer.echo(difference.as_markdown(found) if output is Form.MARKDOWN else difference.as_text(found), nl=False)
 
 
 def _subjects(name: str, today: date) -> list[Subject]:

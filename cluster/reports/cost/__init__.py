@@ -10,6 +10,7 @@
 Pure functions over the graph. A price that the data lacks is never guessed: it is `unpriced`, counted, and shown.
 """
 
+from cluster.reports.cost import tables
 from cluster.reports.cost.difference import Difference, difference
 from cluster.reports.cost.document import document
 from cluster.reports.cost.estimate import cost
@@ -32,4 +33,5 @@ __all__ = [
     "document",
     "headline",
     "report",
+    "tables",
 ]
