@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amx.output import NOT_HEALTHY
+from amx.output import FAILED, NOT_HEALTHY
 
 if TYPE_CHECKING:
     from cluster.reports.views import Subject
@@ -48,6 +48,7 @@ def add_to(app: typer.Typer) -> None:
     """Add this group's commands."""
     app.command()(plan)
     app.command()(compare)
+    app.command()(rehearse)
 
 
 def plan(
@@ -84,6 +85,29 @@ def compare(
         typer.echo(json.dumps(difference.as_json(found), indent=2, ensure_ascii=False))
     else:
         typer.echo(difference.as_markdown(found) if output is Form.MARKDOWN else difference.as_text(found), nl=False)
+
+
+def rehearse(
+    environment: Annotated[str, typer.Argument(metavar="[ENV]", help="dev, staging or prod")] = "dev",
+    output: FormOption = Form.TEXT,
+) -> None:
+    """Create an environment at an AWS API on this machine (moto), and compare; exit code 3 when something differs."""
+    from cluster.rehearse import as_json, as_markdown, as_text, server
+    from cluster.rehearse import rehearse as replay
+
+    (subject,) = _subjects(environment or "dev", date.min)
+    try:
+        with server.moto() as url:
+            found = replay(subject.graph, url)
+    except server.NoMotoError as error:
+        typer.echo(f"amx: {error}", err=True)
+        raise typer.Exit(FAILED) from None
+    if output is Form.JSON:
+        typer.echo(json.dumps(as_json(found), indent=2, ensure_ascii=False))
+    else:
+        typer.echo(as_markdown(found) if output is Form.MARKDOWN else as_text(found), nl=False)
+    if not found.went_well:
+        raise typer.Exit(NOT_HEALTHY)
 
 
 def _subjects(name: str, today: date) -> list[Subject]:
