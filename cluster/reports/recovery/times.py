@@ -34,7 +34,7 @@ TIMES: dict[str, Time] = {
     "nat-by-hand": Time(1800, "somebody is told, makes another NAT gateway and moves the routes", assumed=True),
     "point-in-time": Time(300, "RDS and Aurora guide: the latest restorable time is up to 5 minutes back"),
     "decide": Time(900, "somebody is woken, understands and decides", assumed=True),
-    "restore": Time(1800, "restore or clone of the database with an instance of its own", assumed=True),
+    "restore": Time(1800, "restore or clone from a backup, until it can be used", assumed=True),
     "switch": Time(900, "data is compared and taken back, services are pointed at it", assumed=True),
     "promote": Time(300, "the secondary is detached and writes", assumed=True),
     "add-instances": Time(900, "Aurora: a new instance in under 15 minutes"),

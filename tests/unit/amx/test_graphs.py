@@ -20,6 +20,8 @@ from tests.support import aws_graphs
 
 @pytest.fixture(autouse=True)
 def _captured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in aws_graphs.NAMES:
+        aws_graphs.graph(name)  # by the real thing, before it is replaced
     monkeypatch.setattr(capture, "capture", aws_graphs.captured)
     monkeypatch.setattr(graphs, "capture", aws_graphs.captured)
 
