@@ -149,6 +149,7 @@ VIEWS: dict[str, View] = {
         lambda one: recovery.as_text(one.name, one.recovery),
         lambda one: recovery.as_markdown(one.name, one.recovery),
         lambda one: recovery.as_json(one.recovery),
+        lambda one: sum(len(scenario.defects) for scenario in one.recovery),
     ),
     "expiry": View(
         "what ends when, and what that costs",

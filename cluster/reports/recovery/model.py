@@ -60,7 +60,9 @@ class Scenario:
     steps: tuple[Step, ...]
     drill: Drill
     gaps: tuple[str, ...] = ()
-    """What is lost or not covered beside, and what would mend it."""
+    """What is lost or not covered beside."""
+    defects: tuple[str, ...] = ()
+    """What the program sets out to cover, and does not: to be mended."""
 
     @property
     def rpo_s(self) -> float | None:

@@ -176,9 +176,9 @@ def _account(estate: Estate) -> Scenario:
     covered = estate.isolated is not None and estate.copier is not None
     lost = estate.copy_s if covered else None
     why = "copies in an account of its own" if covered else "every copy is in this account"
-    gaps = []
+    gaps, defects = [], []
     if estate.isolated is not None and estate.copier is None:
-        gaps.append(f"{estate.isolated.key} lets another account copy, and nothing starts such a copy")
+        defects.append(f"{estate.isolated.key} lets another account copy, and nothing starts such a copy")
     locked = estate.graph.of_type("aws:backup/vaultLockConfiguration:VaultLockConfiguration")
     if locked:
         gaps.append(f"while the account itself can be reached, {locked[0].key} keeps backups from being deleted")
@@ -191,5 +191,11 @@ def _account(estate: Estate) -> Scenario:
     ]
     losses = tuple(Loss(one.key, lost, why) for one in estate.stores)
     return Scenario(
-        "account", "the account is lost or taken over", losses, tuple(steps), drills(estate)["account"], tuple(gaps)
+        "account",
+        "the account is lost or taken over",
+        losses,
+        tuple(steps),
+        drills(estate)["account"],
+        tuple(gaps),
+        tuple(defects),
     )

@@ -25,6 +25,7 @@ def as_text(environment: str, found: Sequence[Scenario]) -> str:
     """Return the view for a terminal."""
     parts = [text_table(_overview(f"{environment}: recovery", {environment: found}))]
     parts += [f"{one.name}: {gap}" for one in found for gap in one.gaps]
+    parts += [f"{one.name}, to mend: {defect}" for one in found for defect in one.defects]
     return "\n".join(parts) + "\n"
 
 
@@ -79,8 +80,8 @@ def _detail(environment: str, one: Scenario, level: int) -> Iterator[str]:
         for step in one.steps
     )
     yield markdown_table(Table("What takes how long", ("track", "step", "$time", "why"), steps), level + 1)
-    if one.gaps:
-        yield "\n".join(f"- {gap}" for gap in one.gaps)
+    if one.gaps or one.defects:
+        yield "\n".join([*(f"- {gap}" for gap in one.gaps), *(f"- **To mend:** {each}" for each in one.defects)])
     needs = "needs the account" if one.drill.needs_account else "also on the local cluster"
     commands = "\n".join(one.drill.commands)
     yield f"Drill ({needs}): {one.drill.expect}.\n\n```sh\n{commands}\n```"

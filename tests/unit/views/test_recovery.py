@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -66,8 +67,17 @@ def test_without_copies_a_region_takes_everything() -> None:
 def test_an_account_that_nothing_is_copied_out_of_takes_everything_and_the_view_says_what_is_missing() -> None:
     found = scenario(graph("prod"), "account")
     if found.rpo_s is None:
-        assert any("nothing starts such a copy" in gap for gap in found.gaps)
+        assert any("nothing starts such a copy" in defect for defect in found.defects)
     assert any("keeps backups from being deleted" in gap for gap in found.gaps)
+
+
+def test_a_copy_that_something_starts_is_no_defect() -> None:
+    prod = graph("prod")
+    starts = replace(prod["sqs.Queue/jobs"], type="aws:sfn/stateMachine:StateMachine", name="isolated-copy",
+                     inputs={"definition": '{"Resource": "arn:aws:states:::aws-sdk:backup:startCopyJob"}'})  # fmt: skip
+    found = scenario(prod.having(starts), "account")
+    assert found.defects == ()
+    assert found.rpo_s == DAY + 4 * HOUR
 
 
 def test_a_bad_write_costs_five_minutes_while_the_database_keeps_its_log() -> None:
