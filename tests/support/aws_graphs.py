@@ -19,13 +19,18 @@ def captured(environment: Environment) -> Graph:
     return _captured(environment.model_dump_json())
 
 
-@cache
-def _captured(text: str) -> Graph:
+def fresh(environment: Environment) -> Graph:
+    """Return the graph of any environment, captured anew."""
     from cluster.graph.capture import capture  # noqa: PLC0415 — Pulumi is imported only by who needs it
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # pulumi_eks warns of a class that nobody uses
-        return capture(Environment.model_validate_json(text))
+        return capture(environment)
+
+
+@cache
+def _captured(text: str) -> Graph:
+    return fresh(Environment.model_validate_json(text))
 
 
 @cache
