@@ -7,7 +7,11 @@ import sys
 import pulumi
 
 from cluster.environments import load
+from cluster.isolated import build_vault
 from cluster.program import build
+
+ISOLATED = "isolated"
+"""The stack of the account that keeps production's copies."""
 
 
 def main() -> None:
@@ -16,7 +20,11 @@ def main() -> None:
         sys.exit(
             "this is a Pulumi program: `pulumi up --stack dev`; without an account, `amx plan dev` shows what it makes"
         )
-    build(load(pulumi.get_stack()))
+    stack = pulumi.get_stack()
+    if stack == ISOLATED:
+        build_vault(load("prod"))
+    else:
+        build(load(stack))
 
 
 main()

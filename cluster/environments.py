@@ -129,7 +129,7 @@ PROD = Environment(
         pilot_light=True,
     ),
     finance=Finance(
-        monthly_budget={"edge": 720, "compute": 870, "data": 1060, "observability": 70, "security": 210},
+        monthly_budget={"edge": 720, "compute": 870, "data": 1100, "observability": 70, "security": 210},
         anomaly_threshold=100,
     ),
 )

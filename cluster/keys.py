@@ -11,7 +11,7 @@ from typing import Any
 
 import pulumi_aws as aws
 
-from cluster.concern import Concern, Setting, allow_service, document
+from cluster.concern import Concern, Setting, allow, allow_service, document
 
 DELETION_DAYS = 30
 
@@ -44,9 +44,25 @@ class Keys(Concern):
         self.backup = self._key("backup", "backups") if environment.recovery.backup else None
         away = environment.recovery.copy_to_recovery_region or environment.recovery.pilot_light
         self.recovery = (
-            self._key("recovery", "copies in the recovery Region", region=environment.recovery_region) if away else None
+            self._key(
+                "recovery", "copies in the recovery Region", *self._isolated(), region=environment.recovery_region
+            )
+            if away
+            else None
         )
         self.register_outputs({})
+
+    def _isolated(self) -> list[Mapping[str, Any]]:
+        """Return what lets the isolated account read copies: a snapshot goes there under the key it has here."""
+        account = self.environment.recovery.copy_to_account
+        if not account:
+            return []
+        whose = {"Principal": {"AWS": f"arn:aws:iam::{account}:root"}}
+        for_backup = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+        return [
+            {**allow(["kms:DescribeKey", "kms:Decrypt", "kms:ReEncryptFrom"]), **whose},
+            {**allow(["kms:CreateGrant"], "*", for_backup), **whose},
+        ]
 
     def _key(self, name: str, purpose: str, *statements: Mapping[str, Any], region: str | None = None) -> aws.kms.Key:
         root = {

@@ -2,7 +2,7 @@
 
 The database's own backups answer a bad write; the vault answers a lost account or Region. AWS Backup copies Aurora
 either across Regions or across accounts, never both in one step: the copy for the isolated account starts from the one
-in the recovery Region.
+in the recovery Region, and `isolated.py` starts it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,17 @@ import json
 
 import pulumi_aws as aws
 
-from cluster.concern import POLICY_VERSION, Concern, Setting, trust
+from cluster.concern import Concern, Setting, trust
+from cluster.isolated import COPY_FAILED, HANDOVER_FAILED, Handover
 from cluster.keys import Keys
 from cluster.runbooks import BACKUP_FAILED
 
+BACKUP_PATTERN = {
+    "source": ["aws.backup", "aws.states"],
+    "detail-type": [*COPY_FAILED["detail-type"], *HANDOVER_FAILED["detail-type"]],
+    "detail": {"$or": [COPY_FAILED["detail"], HANDOVER_FAILED["detail"]]},
+}
+"""What fails here, and what the recovery Region sends."""
 SERVICE_POLICY = "arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyFor"
 
 
@@ -162,49 +169,7 @@ class Recovery(Concern):
             opts=self.own(),
         )
         if spec.copy_to_account and self.copies:
-            self._isolated(spec.copy_to_account)
-
-    def _isolated(self, account: str) -> None:
-        """Start a copy into the isolated account whenever one has arrived in the recovery Region."""
-        region = self.environment.recovery_region
-        role = aws.iam.Role(
-            "isolated-copy",
-            name=self.named("isolated-copy"),
-            assume_role_policy=trust("scheduler.amazonaws.com", account=self.environment.account_id),
-            opts=self.own(),
-        )
-        vault = f"arn:aws:backup:{region}:{account}:backup-vault:automatrix-isolated"
-        aws.iam.RolePolicy(
-            "isolated-copy",
-            role=role.name,
-            policy=self._copying(vault),
-            opts=self.own(),
-        )
-        aws.backup.VaultPolicy(
-            "isolated-copy",
-            backup_vault_name=self.copies[0].name,
-            policy=self._readable(account),
-            region=region,
-            opts=self.own(),
-        )
-
-    def _copying(self, vault: str) -> str:
-        copy = f"backup-vault:{self.named('recovery')}"
-        own = self.arn("backup", copy, self.environment.recovery_region)
-        statements = [
-            {"Effect": "Allow", "Action": ["backup:StartCopyJob"], "Resource": vault},
-            {"Effect": "Allow", "Action": ["backup:ListRecoveryPointsByBackupVault"], "Resource": own},
-        ]
-        return json.dumps({"Version": POLICY_VERSION, "Statement": statements})
-
-    def _readable(self, account: str) -> str:
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
-            "Action": ["backup:CopyFromBackupVault"],
-            "Resource": "*",
-        }
-        return json.dumps({"Version": POLICY_VERSION, "Statement": [statement]})
+            Handover(self.setting, self.copies[0], self.role)
 
     def _restore_testing(self) -> None:
         plan = aws.backup.RestoreTestingPlan(
@@ -236,13 +201,7 @@ class Recovery(Concern):
             BACKUP_FAILED,
             name=self.named(BACKUP_FAILED),
             description=f"A backup or copy did not complete; runbook {BACKUP_FAILED}",
-            event_pattern=json.dumps(
-                {
-                    "source": ["aws.backup"],
-                    "detail-type": ["Backup Job State Change", "Copy Job State Change", "Restore Job State Change"],
-                    "detail": {"state": ["FAILED", "ABORTED", "EXPIRED"]},
-                }
-            ),
+            event_pattern=json.dumps(BACKUP_PATTERN),
             opts=self.own(),
         )
         aws.cloudwatch.EventTarget(BACKUP_FAILED, rule=rule.name, arn=topic.arn, opts=self.own())

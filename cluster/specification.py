@@ -296,6 +296,8 @@ class Recovery(_Part):
     """A second copy, in the recovery Region."""
     copy_to_account: str = ""
     """Account of the isolated vault that holds a third copy; empty for none."""
+    isolated_days: Annotated[int, Field(ge=7, le=365)] = 14
+    """How long that copy is kept: it answers a lost account, which is noticed within days, and is paid by size."""
     restore_testing: bool = False
     """Every week AWS restores a backup and says whether it worked."""
     pilot_light: bool = False

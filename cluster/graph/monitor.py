@@ -4,7 +4,7 @@ In:  the registrations that the SDK sends.
 Out: `Resource` values with plain inputs, and stand-ins for what only AWS could answer.
 
 It calls nothing and knows nothing of an account: a program that asks for data (`aws.get_...`) is refused, because its
-graph would depend on who asks. Pulumi's own mocks are not used; docs/decisions/0007 says why.
+graph would depend on who asks. Pulumi's own mocks are not used; docs/decisions/0008 says why.
 """
 
 from __future__ import annotations

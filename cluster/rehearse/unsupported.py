@@ -52,6 +52,7 @@ UNSUPPORTED: dict[str, str] = {
     "aws:scheduler/schedule:Schedule": SHAPE,
     "aws:securityhub/account:Account": SWITCH,
     "aws:securityhub/standardsSubscription:StandardsSubscription": MISSING,
+    "aws:sfn/stateMachine:StateMachine": SHAPE,
     "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": SHAPE,
     "aws:wafv2/webAcl:WebAcl": SHAPE,
     "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": SHAPE,

@@ -33,9 +33,8 @@ PARTS: dict[str, tuple[float, Callable[[Line], bool]]] = {
 }
 """What the estimate of production names by itself."""
 REASONS: dict[str, Callable[[Line], bool]] = {
-    "daily snapshots of the database and their copies in the recovery Region, each as large as the database": _is(
-        "backup.Plan/"
-    ),
+    "daily snapshots of the database and their copies in the recovery Region and in the isolated account, each as "
+    "large as the database": _is("backup.Plan/", "sfn.StateMachine/"),
     "requests and data at the edge: CloudFront and both web ACLs": _is("cloudfront.", "wafv2."),
     "logs, taken in and kept": _is("cloudwatch.LogGroup/"),
     "AWS Config, GuardDuty's own sources and Security Hub, whose prices are known and which the allowance of 60 for "

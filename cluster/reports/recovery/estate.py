@@ -110,15 +110,29 @@ class Estate:
     @cached_property
     def copier(self) -> Resource | None:
         """What starts copies into another account: AWS Backup does not go on from a copy by itself."""
-        for token in (
-            "aws:sfn/stateMachine:StateMachine",
-            "aws:lambda/function:Function",
-            "aws:scheduler/schedule:Schedule",
-        ):
-            for one in self.graph.of_type(token):
-                if "startcopyjob" in json.dumps(one.inputs).lower():
-                    return one
+        for one in self.graph.of_type("aws:sfn/stateMachine:StateMachine", "aws:lambda/function:Function"):
+            if "startcopyjob" in json.dumps(one.inputs).lower() and self._clock(one) is not None:
+                return one
         return None
+
+    def _clock(self, machine: Resource) -> Resource | None:
+        """Return what starts a machine every day."""
+        schedules = self.graph.of_type("aws:scheduler/schedule:Schedule")
+        return next((one for one in schedules if machine in self.graph.targets(one.get("target.arn"))), None)
+
+    @cached_property
+    def isolated_s(self) -> float | None:
+        """Seconds of data that the copies in the isolated account may lack; None: there are none.
+
+        A day, from the backup's hour to the hour at which it is handed on, and until that copy is complete.
+        """
+        clock = self._clock(self.copier) if self.copier is not None else None
+        found = [
+            self._age(rule) + 3600 * ((_hour(clock.get("scheduleExpression")) - _hour(rule.get("schedule"))) % 24)
+            for _, rule in self._rules()
+            if clock is not None and rule.get("copyActions")
+        ]
+        return min(found, default=None)
 
     def nodes(self, pool: str) -> float:
         """Return how many nodes of a pool run in an average hour."""
@@ -146,3 +160,8 @@ class Estate:
         networks = self.graph.of_type("aws:ec2/vpc:Vpc")
         home = {self.graph.region(one) for one in self.graph.of_type("aws:eks/cluster:Cluster")}
         return next((one for one in networks if self.graph.region(one) not in home), None)
+
+
+def _hour(cron: object) -> int:
+    """Return the hour of a schedule like `cron(0 2 * * ? *)`."""
+    return int(str(cron).split()[1])

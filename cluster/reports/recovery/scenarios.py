@@ -174,7 +174,7 @@ def _rebuilt(*times: str) -> list[Step]:
 
 def _account(estate: Estate) -> Scenario:
     covered = estate.isolated is not None and estate.copier is not None
-    lost = estate.copy_s if covered else None
+    lost = estate.isolated_s if covered else None
     why = "copies in an account of its own" if covered else "every copy is in this account"
     gaps, defects = [], []
     if estate.isolated is not None and estate.copier is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
 from cluster.environments import DEV, PROD
 from cluster.graph import Graph
+from cluster.graph.capture import capture_program
+from cluster.isolated import build_vault
 from cluster.reports.recovery import Scenario, as_json, as_markdown, as_text, duration, recovery
 from tests.support.aws_graphs import NAMES, captured, changed, graph
 
@@ -64,20 +65,40 @@ def test_without_copies_a_region_takes_everything() -> None:
     assert duration(None) == "everything"
 
 
-def test_an_account_that_nothing_is_copied_out_of_takes_everything_and_the_view_says_what_is_missing() -> None:
-    found = scenario(graph("prod"), "account")
-    if found.rpo_s is None:
-        assert any("nothing starts such a copy" in defect for defect in found.defects)
-    assert any("keeps backups from being deleted" in gap for gap in found.gaps)
-
-
-def test_a_copy_that_something_starts_is_no_defect() -> None:
+def test_a_lost_account_takes_what_was_written_since_the_last_copy_was_handed_on() -> None:
     prod = graph("prod")
-    starts = replace(prod["sqs.Queue/jobs"], type="aws:sfn/stateMachine:StateMachine", name="isolated-copy",
-                     inputs={"definition": '{"Resource": "arn:aws:states:::aws-sdk:backup:startCopyJob"}'})  # fmt: skip
-    found = scenario(prod.having(starts), "account")
+    found = scenario(prod, "account")
     assert found.defects == ()
-    assert found.rpo_s == DAY + 4 * HOUR
+    assert found.rpo_s == DAY + 10 * HOUR + 4 * HOUR, "a day, from 2 to 12 o'clock, and the copy itself"
+    assert any("keeps backups from being deleted" in gap for gap in found.gaps)
+    assert any("account of its own" in one.why for one in found.losses)
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        pytest.param("sfn.StateMachine/isolated-copy", id="nothing copies"),
+        pytest.param("scheduler.Schedule/isolated-copy", id="nothing starts what copies"),
+    ],
+)
+def test_copies_that_nothing_starts_save_nothing_and_are_to_be_mended(missing: str) -> None:
+    found = scenario(graph("prod").without(missing), "account")
+    assert found.rpo_s is None
+    assert any("nothing starts such a copy" in defect for defect in found.defects)
+
+
+def test_the_isolated_account_has_a_locked_vault_under_its_own_key_that_production_may_only_fill() -> None:
+    seen = capture_program(lambda: build_vault(PROD), "isolated")
+    vault, lock = seen["backup.Vault/isolated"], seen["backup.VaultLockConfiguration/isolated"]
+    assert vault.protect
+    assert seen.target(vault.get("kmsKeyArn")) == seen["kms.Key/isolated"]
+    assert lock.get("minRetentionDays") <= PROD.recovery.isolated_days <= lock.get("maxRetentionDays")
+    (statement,) = json.loads(seen["backup.VaultPolicy/isolated"].get("policy"))["Statement"]
+    assert statement["Action"] == ["backup:CopyIntoBackupVault"]
+    assert PROD.account_id in statement["Principal"]["AWS"]
+    assert PROD.recovery.copy_to_account in seen["pulumi.aws/data"].get("allowedAccountIds")
+    machine = graph("prod")["sfn.StateMachine/isolated-copy"].get("definition")
+    assert f"backup-vault:{vault.get('name')}" in machine
 
 
 def test_a_bad_write_costs_five_minutes_while_the_database_keeps_its_log() -> None:

@@ -1,7 +1,8 @@
-"""What backups cost: each plan's recovery points, at home and away."""
+"""What backups cost: each plan's recovery points at home and away, and what is handed on to the isolated account."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from cluster.graph.model import Resource
@@ -49,4 +50,25 @@ def _aurora(resource: Resource, cluster: Resource, of: Pricing) -> Iterator[Line
             yield of.line(resource, f"data to {place}, {rule['ruleName']}", "egress.cross_region.gb", sent)
 
 
-RULES: dict[str, Rule] = {"aws:backup/plan:Plan": plan}
+def handover(resource: Resource, of: Pricing) -> Iterator[Line | Unpriced]:
+    """Copies that a state machine starts; they stay in the Region, and the isolated account pays for them.
+
+    The machine's own steps, a handful a day, are within the 4,000 a month that are free.
+    """
+    kept = _DAYS.search(str(resource.get("definition")))
+    if kept is None:
+        yield of.unpriced(resource, "steps", "the data has no price of state transitions")
+        return
+    days = int(kept["days"])
+    for protected in (one for one in of.graph.cloud() if of.graph.tags(one).get("backup") == "true"):
+        if protected.type == CLUSTER:
+            size = of.usage.database_gb
+            copies = Quantity(size.range * days, f"{days} daily copies of its size: {size.why}")
+            yield of.line(resource, f"copies of {protected.key}, isolated", "aurora.backup.gb_month", copies, AWAY)
+        else:
+            reason = f"the data has no backup price of {protected.type}"
+            yield of.unpriced(resource, f"copies of {protected.key}, isolated", reason)
+
+
+_DAYS = re.compile(r'"DeleteAfterDays": (?P<days>\d+)')
+RULES: dict[str, Rule] = {"aws:backup/plan:Plan": plan, "aws:sfn/stateMachine:StateMachine": handover}
