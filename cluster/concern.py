@@ -16,6 +16,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from cluster.runbooks import RUNBOOKS
 from cluster.specification import DataClass, Environment, Tier
 
 Text = str | pulumi.Output[str]
@@ -75,6 +76,10 @@ class Concern(pulumi.ComponentResource):
         """Return the tags of what holds data: which, and how long it is kept."""
         days = getattr(self.environment.observability.retention, data_class)
         return {"data-class": data_class, "retention": f"{days}d", **more}
+
+    def runbook(self, name: str) -> str:
+        """Return where it says what to do when an alarm rings."""
+        return f"https://github.com/{self.environment.repository}/blob/main/{RUNBOOKS}/{name}.md"
 
     def arn(self, service: str, resource: str, region: str | None = None) -> str:
         """Return an ARN in this account; `region` "" for services without Regions."""

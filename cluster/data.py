@@ -39,6 +39,7 @@ class Data(Concern):
         self.database_group = network.group("database", "PostgreSQL", self)
         self.cache_group = network.group("cache", "Valkey", self)
         self.instance: aws.rds.Instance | None = None
+        self.secondary: aws.rds.Cluster | None = None
         self.cluster: aws.rds.Cluster | None = None
         self.subnets = aws.rds.SubnetGroup(
             "database",
@@ -146,7 +147,7 @@ class Data(Concern):
         )
         self._aurora_instances(cluster, major)
         if whole is not None and replica_subnets is not None:
-            self._secondary(cluster, whole, replica_subnets, major)
+            self.secondary = self._secondary(cluster, whole, replica_subnets, major)
         return cluster
 
     def _parameters(
@@ -190,14 +191,14 @@ class Data(Concern):
 
     def _secondary(
         self, first: aws.rds.Cluster, whole: aws.rds.GlobalCluster, subnets: aws.rds.SubnetGroup, major: str
-    ) -> None:
+    ) -> aws.rds.Cluster:
         """Follow in the recovery Region, without an instance: until it is needed, storage is all that is paid for."""
         spec, key, region = self.environment.database, self.keys.recovery, self.environment.recovery_region
         name = self.named("hub-secondary")
         # What the first one refuses and tells, this one must too on the day it takes over.
         parameters = self._parameters("hub-secondary", name, major, region)
         logs = self._database_logs(f"/aws/rds/cluster/{name}/postgresql", "database-secondary", region)
-        aws.rds.Cluster(
+        return aws.rds.Cluster(
             "hub-secondary",
             cluster_identifier=name,
             global_cluster_identifier=whole.id,

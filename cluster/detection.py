@@ -144,7 +144,7 @@ class Detection(Concern):
         rule = aws.cloudwatch.EventRule(
             THREAT_FOUND,
             name=self.named(THREAT_FOUND),
-            description=f"A threat of medium severity or more; runbook {THREAT_FOUND}",
+            description=f"A threat of medium severity or more. Runbook: {self.runbook(THREAT_FOUND)}",
             event_pattern=json.dumps(
                 {
                     "source": ["aws.guardduty"],

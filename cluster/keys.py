@@ -45,7 +45,11 @@ class Keys(Concern):
         away = environment.recovery.copy_to_recovery_region or environment.recovery.pilot_light
         self.recovery = (
             self._key(
-                "recovery", "copies in the recovery Region", *self._isolated(), region=environment.recovery_region
+                "recovery",
+                "copies and alarms in the recovery Region",
+                *self._isolated(),
+                *senders,
+                region=environment.recovery_region,
             )
             if away
             else None

@@ -7,7 +7,8 @@ Every alarm goes to one topic, the topic to the pager where the environment has 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import pulumi
@@ -18,7 +19,7 @@ from cluster.concern import Concern, Setting, Text, allow_service, document
 from cluster.data import Data
 from cluster.edge import GLOBAL_REGION, Edge
 from cluster.keys import Keys
-from cluster.runbooks import ALARMS, BURNS, DATABASE_LAG, INTERRUPTIONS_DEAD, RUNBOOKS, SLO_BURN, Alarm, Burn
+from cluster.runbooks import ALARMS, BURNS, DATABASE_LAG, INTERRUPTIONS_DEAD, SLO_BURN, Alarm, Burn
 from cluster.specification import DataClass
 
 
@@ -42,6 +43,9 @@ class Observability(Concern):
         self.topics = {self.environment.region: self._topic("alarms", self.environment.region)}
         if self.environment.region != GLOBAL_REGION:
             self.topics[GLOBAL_REGION] = self._topic("alarms-global", GLOBAL_REGION)
+        if keys.recovery is not None and self.environment.database.global_secondary:
+            away = self.environment.recovery_region  # an alarm reaches a topic of its own Region only
+            self.topics.setdefault(away, self._topic("alarms-recovery", away, keys.recovery))
         self.topic = self.topics[self.environment.region]
         self._log_groups()
         self.alarms = self._alarms()
@@ -52,10 +56,9 @@ class Observability(Concern):
         self._dashboard()
         self.register_outputs({})
 
-    def _topic(self, name: str, region: str) -> aws.sns.Topic:
-        topic = aws.sns.Topic(
-            name, name=self.named(name), kms_master_key_id=self.keys.logs.id, region=region, opts=self.own()
-        )
+    def _topic(self, name: str, region: str, key: aws.kms.Key | None = None) -> aws.sns.Topic:
+        key = key or self.keys.logs
+        topic = aws.sns.Topic(name, name=self.named(name), kms_master_key_id=key.id, region=region, opts=self.own())
         account = {"StringEquals": {"aws:SourceAccount": self.environment.account_id}}
         senders = ["cloudwatch", "events", "budgets", "costalerts", "backup"]
         aws.sns.TopicPolicy(
@@ -92,28 +95,40 @@ class Observability(Concern):
                 opts=self.own(),
             )
 
-    def runbook(self, name: str) -> str:
-        """Return where it says what to do."""
-        return f"https://github.com/{self.environment.repository}/blob/main/{RUNBOOKS}/{name}.md"
-
     def _alarms(self) -> list[aws.cloudwatch.MetricAlarm]:
-        alarms = [*ALARMS, *([DATABASE_LAG] if self.environment.database.global_secondary else [])]
-        made = [self._alarm(alarm.name, alarm, self._dimensions(alarm)) for alarm in alarms]
+        made = [self._alarm(name, alarm, where) for alarm in ALARMS for name, where in self._watched(alarm)]
+        secondary = self.watched.data.secondary
+        if secondary is not None:
+            region = self.environment.recovery_region
+            where: dict[str, Text] = {"DBClusterIdentifier": secondary.cluster_identifier}
+            self._alarm(DATABASE_LAG.name, DATABASE_LAG, where, region)
         if self.watched.interruptions is not None:
             dead = next(alarm for alarm in ALARMS if alarm.name == "queue-dead")
             name = self.watched.interruptions.queue.dead.name
-            made.append(self._alarm(INTERRUPTIONS_DEAD, dead, {"QueueName": name}))
+            dead = replace(dead, name=INTERRUPTIONS_DEAD, says="Karpenter did not understand a notice")
+            made.append(self._alarm(dead.name, dead, {"QueueName": name}))
         return made
 
-    def _alarm(self, name: str, alarm: Alarm, dimensions: dict[str, Text]) -> aws.cloudwatch.MetricAlarm:
+    def _watched(self, alarm: Alarm) -> Iterator[tuple[str, dict[str, Text]]]:
+        """Yield the alarms of a row with their dimensions; ElastiCache has metrics of nodes alone."""
+        if alarm.namespace != "AWS/ElastiCache":
+            yield alarm.name, self._dimensions(alarm)
+            return
+        for number in range(1, 2 + self.environment.cache.replicas):
+            node = pulumi.Output.concat(self.watched.data.cache.replication_group_id, f"-{number:03}")
+            yield f"{alarm.name}-{number:03}", {"CacheClusterId": node}
+
+    def _alarm(
+        self, name: str, alarm: Alarm, dimensions: dict[str, Text], region: str = ""
+    ) -> aws.cloudwatch.MetricAlarm:
         # CloudFront's metrics are in one Region only, whatever the environment's is.
-        region = GLOBAL_REGION if alarm.namespace == "AWS/CloudFront" else self.environment.region
+        region = region or (GLOBAL_REGION if alarm.namespace == "AWS/CloudFront" else self.environment.region)
         plain = alarm.statistic in {"Average", "Maximum", "Minimum", "Sum"}
         topic = self.topics[region].arn
         return aws.cloudwatch.MetricAlarm(
             name,
             name=self.named(name),
-            alarm_description=f"{alarm.says}. Runbook: {self.runbook(name)}",
+            alarm_description=f"{alarm.says}. Runbook: {self.runbook(alarm.name)}",
             namespace=alarm.namespace,
             metric_name=alarm.metric,
             dimensions=dimensions,
@@ -143,7 +158,6 @@ class Observability(Concern):
         known: dict[str, dict[str, Text]] = {
             "AWS/CloudFront": {"DistributionId": self.watched.edge.distribution.id, "Region": "Global"},
             "AWS/RDS": database,
-            "AWS/ElastiCache": {"ReplicationGroupId": data.cache.replication_group_id},
             "AWS/SQS": {"QueueName": queue.name},
             "AWS/EKS": {"ClusterName": self.watched.compute.cluster_name},
             "ContainerInsights": {"ClusterName": self.watched.compute.cluster_name},

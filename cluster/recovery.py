@@ -200,7 +200,7 @@ class Recovery(Concern):
         rule = aws.cloudwatch.EventRule(
             BACKUP_FAILED,
             name=self.named(BACKUP_FAILED),
-            description=f"A backup or copy did not complete; runbook {BACKUP_FAILED}",
+            description=f"A backup, copy or restore did not complete. Runbook: {self.runbook(BACKUP_FAILED)}",
             event_pattern=json.dumps(BACKUP_PATTERN),
             opts=self.own(),
         )

@@ -130,7 +130,7 @@ DATABASE_LAG = Alarm(
     statistic="Maximum",
     threshold=60_000,
 )
-"""Only where there is a secondary in the recovery Region; milliseconds."""
+"""Only where there is a secondary in the recovery Region, which alone has the metric; milliseconds."""
 SLO_BURN = "slo-burn"
 """Runbook of the alarms on how fast the error budget is used up."""
 BACKUP_FAILED = "backup-failed"

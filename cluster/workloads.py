@@ -118,7 +118,7 @@ class Workloads(Concern):
         objects = data.uploads.arn.apply(lambda arn: f"{arn}/*")
         self.workload(
             "hub-web",
-            (namespace, "hub-web"),
+            (namespace, "hub-api"),
             *connect,
             allow(["sqs:SendMessage", "sqs:GetQueueUrl"], data.jobs.queue.arn),
             allow(["s3:GetObject", "s3:PutObject"], objects),

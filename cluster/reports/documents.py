@@ -1,4 +1,4 @@
-"""The pages of docs/architecture, written from the views alone.
+"""The pages of docs/architecture and the list of runbooks, written from the views alone.
 
 In:  subjects: every environment with its graph, as of `AS_OF`.
 Out: pages by their place in the repository. The committed ones are compared with these by a test; nothing in them is
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from cluster.reports import controls, cost, diagram, expiry, reach, recovery
+from cluster.reports import alarms, controls, cost, diagram, expiry, reach, recovery
 from cluster.reports.views import Subject, summary
 
 AS_OF = date(2026, 11, 23)
@@ -30,6 +30,7 @@ def documents(subjects: Sequence[Subject]) -> dict[str, str]:
         f"{FOLDER}/reach.md": _reach(subjects),
         f"{FOLDER}/recovery.md": recovery.document({one.name: one.recovery for one in subjects}),
         f"{FOLDER}/security.md": _security(subjects),
+        f"{alarms.FOLDER}/README.md": alarms.document([one.graph for one in subjects], WRITTEN),
         **pictures,
     }
 

@@ -59,7 +59,7 @@ DETECTION = (
         every(
             *(
                 alter(f"cloudwatch.MetricAlarm/{name}", "actionsEnabled", False)
-                for name in ("cache-cpu", "cache-memory")
+                for name in ("cache-cpu-001", "cache-cpu-002", "cache-memory-001", "cache-memory-002")
             )
         ),
     ),
@@ -69,7 +69,7 @@ DETECTION = (
         every(
             *(
                 alter(f"cloudwatch.MetricAlarm/{name}", "alarmDescription", "help")
-                for name in ("cache-cpu", "cache-memory")
+                for name in ("cache-cpu-001", "cache-cpu-002", "cache-memory-001", "cache-memory-002")
             )
         ),
     ),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 
 from cluster.graph.model import Graph
 from cluster.reports.reach import INTERNET, difference, markdown, reach, text, to_json
 from tests.support.mutations.case import Mutation, allowing, alter, edit, every, lose, ref
 
-WEB, WORKER, SECRETS = "hub-prod/hub-web", "hub-prod/hub-worker", "external-secrets/external-secrets"
+ROOT = Path(__file__).resolve().parents[3]
+WEB, WORKER, SECRETS = "hub-prod/hub-api", "hub-prod/hub-worker", "external-secrets/external-secrets"
 DATABASE, CACHE = "rds.Cluster/hub", "elasticache.ReplicationGroup/cache"
 CLUSTER_GROUP = "vpc.SecurityGroupIngressRule/database-from-cluster"
 
@@ -101,3 +104,11 @@ def test_every_form_tells_the_same(prod: Graph) -> None:
     assert text(paths).count("  yes") == opened
     assert len(markdown(paths).splitlines()) == opened + 2
     assert sum(one["open"] for one in json.loads(to_json(paths))) == opened
+
+
+@pytest.mark.parametrize("part", ["api", "worker"])
+def test_a_service_of_the_hub_has_the_account_that_its_chart_gives_it(part: str, prod: Graph) -> None:
+    """The chart names a service's account after release and part: `hub` and what gitops/apps/hub/values.yaml has."""
+    assert part in yaml.safe_load((ROOT / "gitops/apps/hub/values.yaml").read_text())
+    associations = prod.of_type("aws:eks/podIdentityAssociation:PodIdentityAssociation")
+    assert f"hub-{part}" in {one.get("serviceAccount") for one in associations if one.get("namespace") == "hub-prod"}

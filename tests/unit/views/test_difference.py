@@ -35,8 +35,8 @@ def test_a_path_that_opens_is_the_first_thing_said() -> None:
     after = prod.altered("iam.RolePolicy/hub-web", "policy", json.dumps(wider))
     assert from_prod_to(after).opened == (), "the boundary does not let it"
     found = from_prod_to(after.altered("iam.Role/hub-web", "permissionsBoundary", None))
-    assert found.opened == (("hub-prod/hub-web", "secretsmanager.Secret/sentry"),)
-    assert "hub-prod/hub-web can reach secretsmanager.Secret/sentry now." in as_markdown(found)
+    assert found.opened == (("hub-prod/hub-api", "secretsmanager.Secret/sentry"),)
+    assert "hub-prod/hub-api can reach secretsmanager.Secret/sentry now." in as_markdown(found)
     assert found.cost.expected == 0
 
 
@@ -55,7 +55,7 @@ def test_a_dearer_instance_is_told_in_dollars() -> None:
 
 
 def test_two_environments_are_compared_service_by_service() -> None:
-    """hub-staging/hub-web and hub-prod/hub-web are the same workload, whose ways are the same."""
+    """hub-staging/hub-api and hub-prod/hub-api are the same workload, whose ways are the same."""
     found = change(subject(graph("staging")), subject(graph("prod")))
     assert not [one for one in found.paths if "hub-" in one[0]]
     plain = json.loads(json.dumps(as_json(found)))
