@@ -48,6 +48,8 @@ What the program in `cluster/` would create, seen from each side. Every figure i
 - [Reach](reach.md): which workload reaches which store or the internet
 - [Recovery](recovery.md): RPO and RTO of each failure, and how it is practised
 - [Expiry](expiry.md): what ends when, and what that costs
+- Why so: [platform](../decisions/0009-eks.md), [database](../decisions/0010-aurora-postgresql.md),
+  [tool](../decisions/0011-pulumi.md). What to do: [deployment](../deployment.md), [runbooks](../runbooks/README.md)
 
 `.venv/bin/amx plan --today {AS_OF}` says:
 

@@ -170,8 +170,9 @@ VIEWS: dict[str, View] = {
 
 
 NOT_CHECKED = (
-    "not checked here: `pulumi preview` (needs the Pulumi CLI and an account), prices against AWS's price list, "
-    "what runs in an account, and every drill"
+    "not checked here: `pulumi preview` (not run: it needs the Pulumi CLI and an account; the workflow "
+    "infrastructure.yml compares it with this graph), prices against AWS's price list, what runs in an account, "
+    "and every drill"
 )
 
 
