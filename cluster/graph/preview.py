@@ -1,7 +1,7 @@
 """The second, independent way to the graph: what `pulumi preview --json` says, compared with what was captured.
 
-In:  the preview of a stack without resources yet, or with all of them: one JSON object, `PreviewDigest` of Pulumi's SDK,
-     whose `steps` have `op`, `urn` and `newState` with `type`, `custom`, `inputs`.
+In:  the preview of a stack without resources yet, or with all of them: one JSON object, `PreviewDigest` of Pulumi's
+     SDK, whose `steps` have `op`, `urn` and `newState` with `type`, `custom`, `inputs`.
 Out: differences. A resource must be in both under the same URN; every input that the capture knows must be what the
      engine got. What a preview does not know yet, what it hides, and what it adds by itself is no difference.
 

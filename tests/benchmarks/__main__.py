@@ -1,4 +1,4 @@
-"""Take all figures and write docs/benchmarks.md: `python -m tests.benchmarks [engine] [up]`; without a word, both."""
+"""Take all figures and write docs/benchmarks.md: `python -m tests.benchmarks [engine] [plan] [up]`; without a word, all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.benchmarks.figures import Section
 from tests.benchmarks.stage import stage
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-WORDS = ("engine", "up")
+WORDS = ("engine", "plan", "up")
 
 
 async def engine(folder: Path, progress: Progress) -> list[Section]:
@@ -40,6 +40,9 @@ def main(words: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="amx-bench-") as name:
         if "engine" in wanted:
             sections += asyncio.run(engine(Path(name), progress))
+        if "plan" in wanted:
+            with progress.step("amx plan of all environments"):
+                sections.append(measures.plan())
         if "up" in wanted:
             with progress.step("amx up from cached images"):
                 sections.append(measures.cluster_up(Path(name)))

@@ -28,6 +28,10 @@ SETTLE_S = 5.0
 GAP_S = 3.0
 """Between a push seen and the next: an engine must not be measured while it still works on the push before."""
 UP_TARGET_S = 90.0
+PLANS = 5
+PLAN_DAY = "2026-11-23"
+PLAN_TARGET_S = 5.0
+PLAN_HOW = "`amx plan --view all`: dev, staging and prod captured and seen in every view, in a new process each time."
 
 
 class Messages:
@@ -166,6 +170,29 @@ async def among_others(stage: Stage) -> Section:
     times = await push_latency(stage, "solo", "among others")
     figures = median_and_p95("push → applied", times, (0.35, 0.6), "5.8 s; 0.60 s with its path annotation")
     return Section("Push, among 100 other applications", "As alone.", tuple(figures))
+
+
+def plan() -> Section:
+    """Plan all environments with every view, each time in a new process."""
+    command = [sys.executable, "-m", "amx", "plan", "--view", "all", "--today", PLAN_DAY]
+    seconds, processor, peaks = [], [], []
+    for _ in range(PLANS):
+        started = time.monotonic()
+        child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        seconds.append(time.monotonic() - started)
+        processor.append(used.ru_utime + used.ru_stime)
+        peaks.append(used.ru_maxrss * 1024)
+        if child.returncode:
+            reason = f"amx plan ended with exit code {child.returncode}"
+            return Section("Plan of the AWS side", PLAN_HOW, (Figure("amx plan", None, "s", PLAN_TARGET_S, reason),))
+    figures = (
+        Figure(f"amx plan, median of {PLANS}", statistics.median(seconds), "s", PLAN_TARGET_S),
+        Figure("processor, median", statistics.median(processor), "s"),
+        Figure("peak of memory", max(peaks) / MIB, "MiB", 300),
+    )
+    return Section("Plan of the AWS side", PLAN_HOW, figures)
 
 
 def cluster_up(folder: Path) -> Section:

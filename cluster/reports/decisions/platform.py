@@ -117,7 +117,7 @@ def _pools(subject: Subject) -> list[tuple[Resource, float]]:
 def _fargate(subject: Subject) -> float:
     cpu, memory = load().value("fargate.vcpu"), load().value("fargate.gb")
     return sum(
-        hours * (one.get("expected.vcpu") * cpu + one.get("expected.memoryGib") * memory)
+        hours * float(one.get("expected.vcpu") * cpu + one.get("expected.memoryGib") * memory)
         for one, hours in _pools(subject)
     )
 
