@@ -1,4 +1,4 @@
-"""Take all figures and write docs/benchmarks.md: `python -m tests.benchmarks [engine] [plan] [up]`; without a word, all."""
+"""Take figures and write docs/benchmarks.md: `python -m tests.benchmarks [engine] [plan] [up]`; without a word, all."""
 
 from __future__ import annotations
 

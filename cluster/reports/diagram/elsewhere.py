@@ -41,7 +41,7 @@ def elsewhere(graph: Graph) -> Iterator[Box]:
         yield Box("recovery", f"Region {away[0].get('region')}", kind="region", children=tuple(_recovery(graph, home)))
     for one in graph.of_type("aws:backup/vaultPolicy:VaultPolicy"):
         found = re.search(r"arn:aws:iam::(\d{12}):", json.dumps(one.document("policy")))
-        vault = Box("isolated-vault", "Backup vault", ("may copy from here",), keys=(one.key,))
+        vault = Box("isolated-vault", "Backup vault", ("a copy every day, locked",), keys=(one.key,))
         yield Box("isolated-account", f"Account {found[1] if found else '?'}", kind="account", children=(vault,))
 
 

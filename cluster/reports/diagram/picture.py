@@ -16,7 +16,7 @@ from cluster.reports.diagram.services import edge, services
 ARROWS = (
     Arrow("users", "cdn", "HTTPS"),
     Arrow("cdn", "assets", "files"),
-    Arrow("cdn", "balancer", "API, token checked"),
+    Arrow("cdn", "balancer", "API"),
     Arrow("balancer", "cluster", "HTTP to pods"),
     Arrow("cluster", "database-0", "PostgreSQL, IAM"),
     Arrow("cluster", "queue", "jobs"),
@@ -24,7 +24,7 @@ ARROWS = (
     Arrow("alarms", "pager", "alarms"),
     Arrow("database-0", "secondary", "replicates", dashed=True),
     Arrow("backup", "copies", "copies", dashed=True),
-    Arrow("copies", "isolated-vault", "may copy", dashed=True),
+    Arrow("copies", "isolated-vault", "", dashed=True),
 )
 
 
@@ -32,7 +32,7 @@ def picture(graph: Graph) -> Picture:
     """Return the picture of an environment."""
     here = _account(graph)
     told = tuple(behind(graph))
-    aside = (*([Box("behind", "Outside", kind="outside", children=told)] if told else []), *elsewhere(graph))
+    aside = (*([Box("behind", "Other services", kind="outside", children=told)] if told else []), *elsewhere(graph))
     columns = (
         Box("outside", "Outside", kind="outside", children=tuple(before(graph))),
         here,

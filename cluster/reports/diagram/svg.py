@@ -18,6 +18,9 @@ TITLE, LINE = 18, 15
 LETTER, BOLD = 6.6, 8.0
 """Mean width of a letter of 11.5 px, and of a bold one of 12.5."""
 MARGIN = 24
+BESIDE = 2 / 3
+"""Where an arrow downwards is, and on a long one its label: beside the names of zones, which are at thirds."""
+FAR = 150
 FILLS = {
     "outside": ("#f5f5f5", "#888888", ""),
     "account": ("#ffffff", "#c0392b", "7 4"),
@@ -67,9 +70,10 @@ def svg(picture: Picture) -> str:
         ),
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         f'<text x="{MARGIN}" y="{MARGIN + 6}" font-size="18" font-weight="bold">{escape(picture.title)}</text>',
-        *(_drawn(one) for one in placed.values() if one.box.children),
+        *(_shape(one) for one in placed.values() if one.box.children),
         *(_way(one, placed[one.source], placed[one.target]) for one in picture.arrows),
-        *(_drawn(one) for one in placed.values() if not one.box.children),  # what an arrow passes hides it
+        *(_words(one) for one in placed.values() if one.box.children),  # over the arrows, with a rim
+        *(_shape(one) + _words(one) for one in placed.values() if not one.box.children),  # hides what passes below
         *(_label(one, placed[one.source], placed[one.target]) for one in picture.arrows if one.says),
         "</svg>",
     ]
@@ -139,24 +143,30 @@ def _spread(box: Box, room: float, sizes: list[tuple[float, float]]) -> float:
     return max(0.0, (room - _tall(sizes)) / several) if several and box.id in ("edge", "outside", "services") else 0.0
 
 
-def _drawn(one: Placed) -> str:
+def _shape(one: Placed) -> str:
+    fill, line, dashes = FILLS[one.box.kind]
+    if fill == "none":
+        return ""
+    dash = f' stroke-dasharray="{dashes}"' if dashes else ""
+    wide = "2" if one.box.kind in ("account", "region") else "1.2"
+    return (
+        f'<rect x="{one.x:.0f}" y="{one.y:.0f}" width="{one.width:.0f}" height="{one.height:.0f}" rx="5" '
+        f'fill="{fill}" stroke="{line}" stroke-width="{wide}"{dash}/>\n'
+    )
+
+
+def _words(one: Placed) -> str:
     box = one.box
-    fill, line, dashes = FILLS[box.kind]
+    fill, line, _ = FILLS[box.kind]
+    rim = f'stroke="{fill}" stroke-width="4" paint-order="stroke"' if box.children and fill != "none" else ""
     parts = []
-    if fill != "none":
-        dash = f' stroke-dasharray="{dashes}"' if dashes else ""
-        wide = "2" if box.kind in ("account", "region") else "1.2"
-        parts.append(
-            f'<rect x="{one.x:.0f}" y="{one.y:.0f}" width="{one.width:.0f}" height="{one.height:.0f}" rx="5" '
-            f'fill="{fill}" stroke="{line}" stroke-width="{wide}"{dash}/>'
-        )
     x, y = one.x + max(_pad(box), 4), one.y + _pad(box) + 11
     if box.title:
         colour = line if line != "none" else "#333333"
-        parts.append(_text(x, y, box.title, f'font-size="12.5" font-weight="bold" fill="{colour}"'))
+        parts.append(_text(x, y, box.title, f'font-size="12.5" font-weight="bold" fill="{colour}" {rim}'.rstrip()))
         y += TITLE
     for text in box.lines:
-        parts.append(_text(x, y - 2, text, 'font-size="11.5" fill="#333333"'))
+        parts.append(_text(x, y - 2, text, f'font-size="11.5" fill="#333333" {rim}'.rstrip()))
         y += LINE
     return "\n".join(parts)
 
@@ -191,10 +201,11 @@ def _ends(source: Placed, target: Placed) -> tuple[Point, Point, Point]:
     (sx, sy), (tx, ty) = source.middle, target.middle
     overlap = min(source.x + source.width, target.x + target.width) - max(source.x, target.x)
     if overlap > 0:  # one above the other
-        x = max(source.x, target.x) + overlap / 2
+        x = max(source.x, target.x) + overlap * BESIDE
         down = ty > sy
         start, end = (source.y + source.height, target.y) if down else (source.y, target.y + target.height)
-        return (x, start), (x, end), (x, (start + end) / 2)
+        along = BESIDE if abs(end - start) > FAR else 0.5
+        return (x, start), (x, end), (x, start + (end - start) * along)
     right = tx > sx
     x1, x2 = (source.x + source.width, target.x) if right else (source.x, target.x + target.width)
     return (x1, sy), (x2, ty), ((x1 + x2) / 2, (sy + ty) / 2)

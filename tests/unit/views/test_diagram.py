@@ -73,5 +73,5 @@ def test_mermaid_opens_and_closes_and_names_what_it_connects() -> None:
     text = mermaid(picture(graph("prod")))
     lines = [line.strip() for line in text.splitlines()]
     assert sum(line.startswith("subgraph") for line in lines) == lines.count("end")
-    assert 'cdn -->|"API, token checked"| balancer' in text
+    assert 'cdn -->|"API"| balancer' in text
     assert "EKS 1.35" in text
