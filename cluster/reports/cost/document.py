@@ -11,6 +11,7 @@ from dataclasses import fields
 from itertools import pairwise
 
 from cluster.reports.cost import tables
+from cluster.reports.cost.analysis import analysis
 from cluster.reports.cost.bottom_up import Comparison, comparisons
 from cluster.reports.cost.difference import difference
 from cluster.reports.cost.report import Report
@@ -42,6 +43,7 @@ def document(reports: Sequence[Report]) -> str:
         "# Cost",
         *INTRODUCTION,
         markdown_table(_totals(reports)),
+        analysis(reports),
         _estimates(comparisons(*(report.cost for report in reports))),
         *(_environment(report) for report in reports),
         *(_between(one, other) for one, other in pairwise(reports)),

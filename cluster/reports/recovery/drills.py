@@ -29,7 +29,16 @@ def drills(estate: Estate) -> dict[str, Drill]:
         "bad write": Drill(_back(name, serverful), "a row deleted before the drill is in the restored database"),
         "region": Drill(_leave(estate, environment), "the hub answers from the recovery Region within the RTO"),
         "account": Drill(
-            ("aws backup start-restore-job --recovery-point-arn <copy> --iam-role-arn <role> --metadata <metadata>",),
+            (
+                "aws backup list-recovery-points-by-backup-vault --backup-vault-name automatrix-isolated",
+                (
+                    "aws backup get-recovery-point-restore-metadata --backup-vault-name automatrix-isolated "
+                    "--recovery-point-arn <copy>"
+                ),
+                "aws backup start-restore-job --recovery-point-arn <copy> --iam-role-arn <role> --metadata <metadata>",
+            )
+            if estate.isolated is not None
+            else ("# nothing: there is no copy in another account",),
             "in the isolated account the database is restored and its newest row is no older than the RPO",
         ),
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from cluster.reports.recovery.guide import PLAN
 from cluster.reports.recovery.model import Scenario, duration
 from cluster.reports.recovery.times import TIMES
 from cluster.reports.table import Table, markdown_table, text_table
@@ -13,9 +14,9 @@ from cluster.reports.table import Table, markdown_table, text_table
 PLACE = "docs/architecture/recovery.md"
 COMMAND = ".venv/bin/amx plan prod --view recovery"
 INTRODUCTION = f"""\
-What each failure costs in data (RPO) and in time until everything works (RTO), computed from the resources that the
-program would create and from how long AWS, Kubernetes and people take. The times without a published source are
-assumptions; a drill replaces them by measurements. No drill has been run in an account yet.
+The disaster recovery plan. What each failure costs in data (RPO) and in time until everything works (RTO), computed
+from the resources that the program would create and from how long AWS, Kubernetes and people take. The times without a
+published source are assumptions; a drill replaces them by measurements. No drill has been run in an account yet.
 
 This page is written by `.venv/bin/python -m cluster.reports`, and a test fails when it differs.
 One environment: `{COMMAND}`."""
@@ -43,7 +44,7 @@ def as_json(found: Sequence[Scenario]) -> list[dict[str, Any]]:
 
 def document(environments: Mapping[str, Sequence[Scenario]]) -> str:
     """Return the page."""
-    parts = ["# Recovery", INTRODUCTION, markdown_table(_overview("At a glance", environments))]
+    parts = ["# Recovery", INTRODUCTION, markdown_table(_overview("At a glance", environments)), PLAN]
     parts += [as_markdown(name, found).rstrip() for name, found in environments.items()]
     rows = tuple((name, duration(one.seconds), "assumed" if one.assumed else "published", one.source)
                  for name, one in TIMES.items())  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
+from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
@@ -35,6 +37,39 @@ def test_the_same_environment_is_the_same_graph() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_everything_in_the_account_belongs_to_a_concern(name: str) -> None:
     assert not [one.key for one in graph(name).cloud() if not graph(name).concern(one)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_subnets_lie_in_their_network_and_nowhere_twice(name: str) -> None:
+    seen = graph(name)
+    ranges: dict[str, list[IPv4Network]] = {}
+    for one in seen.of_type("aws:ec2/subnet:Subnet"):
+        vpc = seen.target(one.get("vpcId"))
+        assert vpc is not None, one.key
+        own = IPv4Network(one.get("cidrBlock"))
+        assert own.subnet_of(IPv4Network(vpc.get("cidrBlock"))), one.key
+        assert not [other for other in ranges.setdefault(vpc.key, []) if own.overlaps(other)], one.key
+        ranges[vpc.key].append(own)
+    assert all(len(found) % len(load(name).zones) == 0 for found in ranges.values()), "each tier is in every zone"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_two_resources_of_a_kind_have_the_same_name_in_a_region(name: str) -> None:
+    seen = graph(name)
+    named = Counter(
+        (one.type, seen.region(one), one.get("name")) for one in seen.cloud() if isinstance(one.get("name"), str)
+    )
+    alone = {key: count for key, count in named.items() if count > 1 and "${" not in key[2] and "record" not in key[0]}
+    assert alone == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_everything_is_in_the_environments_account_and_regions(name: str) -> None:
+    seen, spec = graph(name), load(name)
+    for provider in seen.of_type("pulumi:providers:aws"):
+        assert provider.document("allowedAccountIds") == [spec.account_id]
+    made = [one for one in seen.cloud() if not one.is_declared]
+    assert {seen.region(one) for one in made} <= {spec.region, spec.recovery_region, "us-east-1"}
 
 
 def test_types_are_found_by_name_and_by_pattern() -> None:
