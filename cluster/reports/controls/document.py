@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cluster.controls import Assessment, Result, controls
+from cluster.reports.controls import threats
 from cluster.reports.controls.matrices import STANDARDS, matrix
 from cluster.reports.controls.plain import COUNTED
 
@@ -62,6 +63,13 @@ def security_assessment(assessments: Sequence[Assessment]) -> str:
             "*holds*: no gap. *waived*: every gap has an owner, a reason and an end. *·*: not evaluated there, which "
             "is a judgement on cost that the control's rationale gives. A waiver that has expired or matches nothing "
             "is a finding of its own."
+        ),
+        "",
+        "## Threats, and what stands against them",
+        "",
+        *_table(
+            ["threat", "controls", *(one.environment for one in assessments), "what remains"],
+            iter(threats.rows(assessments)),
         ),
         "",
         *_open(assessments),

@@ -13,6 +13,7 @@ from cluster.controls import WAIVERS, Assessment, Decisions, Waiver, assess, con
 from cluster.environments import load
 from cluster.graph.model import Graph
 from cluster.reports.controls import STANDARDS, markdown, matrix, security_assessment, text, to_json
+from cluster.reports.controls.threats import THREATS, rows
 from cluster.specification import Environment
 
 TODAY = date(2026, 11, 23)
@@ -189,3 +190,13 @@ def test_the_assessment_says_what_an_auditor_asks(assessments: list[Assessment])
     assert "32(1)(a)" in document
     assert "| EC2.2 |" in document
     assert markdown(assessments).startswith("# Controls\n")
+
+
+def test_every_threat_has_controls_of_the_catalogue_that_are_judged_in_production(
+    assessments: list[Assessment],
+) -> None:
+    known = {control.id for control in controls()}
+    for threat, row in zip(THREATS, rows(assessments), strict=True):
+        assert set(threat.controls) <= known, threat.says
+        assert row[4].startswith(tuple("123456789")), "something holds in production"
+        assert row[4].partition(" ")[0].endswith(f"/{len(threat.controls)}"), "all of them are judged there"
