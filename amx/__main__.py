@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from amx.commands import access, canary, demo, lifecycle, receipts
+from amx.commands import access, canary, demo, lifecycle, plan, receipts
 from amx.output import FAILED, INTERRUPTED, USAGE
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (lifecycle, demo, receipts, canary, access):
+for group in (lifecycle, demo, receipts, canary, access, plan):
     group.add_to(app)
 
 

@@ -18,4 +18,4 @@ compile() {
 }
 
 compile -o requirements.lock
-compile --extra dev -o requirements-dev.lock
+compile --extra dev --extra aws -o requirements-dev.lock

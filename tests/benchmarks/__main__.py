@@ -1,4 +1,4 @@
-"""Take figures and write docs/benchmarks.md: `python -m tests.benchmarks [rules] [canaries] [engine] [up]`, or all."""
+"""Take figures and write docs/benchmarks.md: `python -m tests.benchmarks [area ...]`; without an area, all."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from cluster.local.progress import Progress
 from cluster.local.settings import ROOT
-from tests.benchmarks import canaries, figures, local, measures, shifts
+from tests.benchmarks import canaries, figures, local, measures, plans, shifts
 from tests.benchmarks.canary_rules import figures as canary_figures
 from tests.benchmarks.figures import Section
 from tests.benchmarks.stage import stage
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-WORDS = ("rules", "canaries", "engine", "up")
+WORDS = ("rules", "canaries", "engine", "plan", "up")
 
 
 async def engine(folder: Path, progress: Progress) -> list[Section]:
@@ -63,6 +63,9 @@ def main(words: list[str]) -> int:
             sections += asyncio.run(canary_operator(Path(name), progress))
         if "engine" in wanted:
             sections += asyncio.run(engine(Path(name), progress))
+        if "plan" in wanted:
+            with progress.step("amx plan of all environments"):
+                sections.append(plans.plan())
         if "up" in wanted:
             with progress.step("amx up from cached images, bad releases on it"):
                 sections += on_cluster(Path(name))

@@ -56,7 +56,9 @@ def test_every_locked_package_has_a_version_and_hashes(lock: str) -> None:
 
 def test_the_locks_hold_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    development = project["dependencies"] + project["optional-dependencies"]["dev"]
+    extras = project["optional-dependencies"]
+    own = {f"{project['name']}[{name}]": extras[name] for name in extras}
+    development = project["dependencies"] + [one for name in extras["dev"] for one in own.get(name, [name])]
     for lock, wanted in (("requirements.lock", project["dependencies"]), ("requirements-dev.lock", development)):
         locked = set(re.findall(r"(?m)^([a-z0-9][a-z0-9._-]*)(?:\[.*\])?==", (ROOT / lock).read_text()))
         names = {re.match(r"[A-Za-z0-9._-]+", requirement)[0].lower() for requirement in wanted}  # type: ignore[index]

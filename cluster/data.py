@@ -1,0 +1,356 @@
+"""The stores: PostgreSQL, the cache, the queue, and the buckets of the hub.
+
+None of them is reachable but from the cluster, none has a password that somebody knows: services log in with IAM, the
+administrator's password is made, kept and rotated by AWS.
+"""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_aws as aws
+
+from cluster.buckets import BucketSpec, bucket
+from cluster.concern import Concern, Setting
+from cluster.keys import Keys
+from cluster.network import CACHE_PORT, DATABASE_PORT, Network
+from cluster.queues import work_queue
+from cluster.specification import Database
+
+ADMINISTRATOR = "hubadmin"
+"""Not the engine's default, which is what gets guessed first."""
+PARAMETERS = {
+    "rds.force_ssl": "1",
+    "log_min_duration_statement": "500",
+    "log_connections": "1",
+    "log_disconnections": "1",
+    "rds.log_retention_period": "4320",
+}
+
+
+class Data(Concern):
+    """The stores of the environment."""
+
+    def __init__(
+        self, setting: Setting, network: Network, keys: Keys, replica_subnets: aws.rds.SubnetGroup | None
+    ) -> None:
+        super().__init__(setting, "data", "data")
+        self.network = network
+        self.keys = keys
+        self.database_group = network.group("database", "PostgreSQL", self)
+        self.cache_group = network.group("cache", "Valkey", self)
+        self.instance: aws.rds.Instance | None = None
+        self.secondary: aws.rds.Cluster | None = None
+        self.cluster: aws.rds.Cluster | None = None
+        self.subnets = aws.rds.SubnetGroup(
+            "database",
+            name=self.named("database"),
+            subnet_ids=network.subnet_ids("isolated"),
+            opts=self.own(),
+        )
+        if self.environment.database.engine == "rds":
+            self.instance = self._instance()
+        else:
+            self.cluster = self._aurora(replica_subnets)
+        self.cache = self._cache()
+        self.jobs = work_queue(self, "jobs", keys.data, visibility_seconds=900)
+        retention = self.environment.observability.retention
+        reading = {
+            "Sid": "CloudFront",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudfront.amazonaws.com"},
+            "Action": "s3:GetObject",
+            "Resource": "{bucket}/*",
+            "Condition": {"ArnLike": {"aws:SourceArn": self.arn("cloudfront", "distribution/*", "")}},
+        }
+        self.assets = bucket(self, BucketSpec("assets", "operational", statements=(reading,)))
+        self.uploads = bucket(self, BucketSpec("uploads", "personal", key=keys.data, backup=True))
+        self.access_logs = bucket(
+            self,
+            BucketSpec(
+                "access-logs",
+                "personal",
+                expire_days=retention.personal,
+                statements=(
+                    {
+                        "Sid": "LoadBalancerLogs",
+                        "Effect": "Allow",
+                        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+                        "Action": "s3:PutObject",
+                        "Resource": f"{{bucket}}/alb/AWSLogs/{self.environment.account_id}/*",
+                    },
+                ),
+            ),
+        )
+        self.register_outputs({})
+
+    @property
+    def resource_id(self) -> pulumi.Output[str]:
+        """What IAM calls the database."""
+        if self.instance is not None:
+            return self.instance.resource_id
+        assert self.cluster is not None  # noqa: S101 — one of the two is made
+        return self.cluster.cluster_resource_id
+
+    @property
+    def database_arn(self) -> pulumi.Output[str]:
+        """The database's ARN, whichever engine it is."""
+        if self.instance is not None:
+            return self.instance.arn
+        assert self.cluster is not None  # noqa: S101 — one of the two is made
+        return self.cluster.arn
+
+    def _aurora(self, replica_subnets: aws.rds.SubnetGroup | None) -> aws.rds.Cluster:
+        spec, name = self.environment.database, self.named("hub")
+        major = spec.version.partition(".")[0]
+        logs = self._database_logs(f"/aws/rds/cluster/{name}/postgresql")
+        parameters = self._parameters("hub", name, major)
+        whole = None
+        if spec.global_secondary:
+            whole = aws.rds.GlobalCluster(
+                "hub",
+                global_cluster_identifier=name,
+                engine="aurora-postgresql",
+                engine_version=spec.version,
+                storage_encrypted=True,
+                deletion_protection=spec.deletion_protection,
+                opts=self.own(),
+            )
+        cluster = aws.rds.Cluster(
+            "hub",
+            cluster_identifier=name,
+            global_cluster_identifier=whole.id if whole else None,
+            engine="aurora-postgresql",
+            engine_mode="provisioned",
+            engine_version=spec.version,
+            database_name="hub",
+            port=DATABASE_PORT,
+            master_username=ADMINISTRATOR,
+            manage_master_user_password=True,
+            master_user_secret_kms_key_id=self.keys.data.key_id,
+            iam_database_authentication_enabled=True,
+            db_subnet_group_name=self.subnets.name,
+            vpc_security_group_ids=[self.database_group.id],
+            db_cluster_parameter_group_name=parameters.name,
+            storage_encrypted=True,
+            kms_key_id=self.keys.data.arn,
+            backup_retention_period=spec.backup_days,
+            preferred_backup_window="03:00-04:00",
+            preferred_maintenance_window="sun:04:30-sun:05:30",
+            copy_tags_to_snapshot=True,
+            deletion_protection=spec.deletion_protection,
+            skip_final_snapshot=not spec.deletion_protection,
+            final_snapshot_identifier=f"{name}-final" if spec.deletion_protection else None,
+            enabled_cloudwatch_logs_exports=["postgresql"] if spec.export_logs else [],
+            serverlessv2_scaling_configuration=_scaling(spec),
+            tags=self.data_tags("personal", backup="true"),
+            opts=self.own(*([logs] if logs else []), protect=spec.deletion_protection),
+        )
+        self._aurora_instances(cluster, major)
+        if whole is not None and replica_subnets is not None:
+            self.secondary = self._secondary(cluster, whole, replica_subnets, major)
+        return cluster
+
+    def _parameters(
+        self, name: str, physical: str, major: str, region: str | None = None
+    ) -> aws.rds.ClusterParameterGroup:
+        return aws.rds.ClusterParameterGroup(
+            name,
+            name=physical,
+            family=f"aurora-postgresql{major}",
+            parameters=[{"name": key, "value": value} for key, value in PARAMETERS.items()],
+            region=region,
+            opts=self.own(),
+        )
+
+    def _aurora_instances(self, cluster: aws.rds.Cluster, major: str) -> None:
+        spec = self.environment.database
+        group = aws.rds.ParameterGroup(
+            "hub", name=self.named("hub-instance"), family=f"aurora-postgresql{major}", opts=self.own()
+        )
+        zones = self.environment.zones
+        for index in range(1 + spec.readers):
+            aws.rds.ClusterInstance(
+                f"hub-{index}",
+                identifier=f"{self.named('hub')}-{index}",
+                cluster_identifier=cluster.id,
+                engine=aws.rds.EngineType.AURORA_POSTGRESQL,
+                engine_version=spec.version,
+                instance_class=spec.instance_type or "db.serverless",
+                availability_zone=zones[index % len(zones)],
+                db_parameter_group_name=group.name,
+                db_subnet_group_name=self.subnets.name,
+                publicly_accessible=False,
+                auto_minor_version_upgrade=True,
+                copy_tags_to_snapshot=True,
+                promotion_tier=index,
+                performance_insights_enabled=True,
+                performance_insights_kms_key_id=self.keys.data.arn,
+                tags=self.data_tags("personal"),
+                opts=self.own(),
+            )
+
+    def _secondary(
+        self, first: aws.rds.Cluster, whole: aws.rds.GlobalCluster, subnets: aws.rds.SubnetGroup, major: str
+    ) -> aws.rds.Cluster:
+        """Follow in the recovery Region, without an instance: until it is needed, storage is all that is paid for."""
+        spec, key, region = self.environment.database, self.keys.recovery, self.environment.recovery_region
+        name = self.named("hub-secondary")
+        # What the first one refuses and tells, this one must too on the day it takes over.
+        parameters = self._parameters("hub-secondary", name, major, region)
+        logs = self._database_logs(f"/aws/rds/cluster/{name}/postgresql", "database-secondary", region)
+        return aws.rds.Cluster(
+            "hub-secondary",
+            cluster_identifier=name,
+            global_cluster_identifier=whole.id,
+            engine="aurora-postgresql",
+            engine_version=spec.version,
+            port=DATABASE_PORT,
+            db_subnet_group_name=subnets.name,
+            db_cluster_parameter_group_name=parameters.name,
+            enabled_cloudwatch_logs_exports=["postgresql"] if spec.export_logs else [],
+            iam_database_authentication_enabled=True,
+            storage_encrypted=True,
+            kms_key_id=key.arn if key else None,
+            backup_retention_period=spec.backup_days,
+            copy_tags_to_snapshot=True,
+            deletion_protection=spec.deletion_protection,
+            skip_final_snapshot=True,
+            region=region,
+            tags=self.data_tags("personal"),
+            opts=self.own(first, *([logs] if logs else []), protect=spec.deletion_protection),
+        )
+
+    def _instance(self) -> aws.rds.Instance:
+        spec, name = self.environment.database, self.named("hub")
+        logs = self._database_logs(f"/aws/rds/instance/{name}/postgresql")
+        parameters = aws.rds.ParameterGroup(
+            "hub",
+            name=name,
+            family=f"postgres{spec.version.partition('.')[0]}",
+            parameters=[{"name": key, "value": value} for key, value in PARAMETERS.items()],
+            opts=self.own(),
+        )
+        return aws.rds.Instance(
+            "hub",
+            identifier=name,
+            engine="postgres",
+            engine_version=spec.version,
+            instance_class=spec.instance_type or "",
+            allocated_storage=max(20, spec.storage_gb),
+            max_allocated_storage=max(20, spec.storage_gb) * 5,
+            storage_type="gp3",
+            storage_encrypted=True,
+            kms_key_id=self.keys.data.arn,
+            multi_az=spec.readers > 0,
+            db_name="hub",
+            port=DATABASE_PORT,
+            username=ADMINISTRATOR,
+            manage_master_user_password=True,
+            master_user_secret_kms_key_id=self.keys.data.key_id,
+            iam_database_authentication_enabled=True,
+            db_subnet_group_name=self.subnets.name,
+            vpc_security_group_ids=[self.database_group.id],
+            parameter_group_name=parameters.name,
+            publicly_accessible=False,
+            auto_minor_version_upgrade=True,
+            backup_retention_period=spec.backup_days,
+            copy_tags_to_snapshot=True,
+            deletion_protection=spec.deletion_protection,
+            skip_final_snapshot=not spec.deletion_protection,
+            final_snapshot_identifier=f"{name}-final" if spec.deletion_protection else None,
+            enabled_cloudwatch_logs_exports=["postgresql"] if spec.export_logs else [],
+            performance_insights_enabled=True,
+            performance_insights_kms_key_id=self.keys.data.arn,
+            tags=self.data_tags("personal", backup="true"),
+            opts=self.own(*([logs] if logs else []), protect=spec.deletion_protection),
+        )
+
+    def _database_logs(
+        self, physical: str, name: str = "database", region: str | None = None
+    ) -> aws.cloudwatch.LogGroup | None:
+        """Make the log group before the database does, which would keep it for ever."""
+        if not self.environment.database.export_logs:
+            return None
+        return aws.cloudwatch.LogGroup(
+            name,
+            name=physical,
+            retention_in_days=self.environment.observability.retention.personal,
+            # Our key for logs is in the first Region; in the other, AWS's own encrypts.
+            kms_key_id=None if region else self.keys.logs.arn,
+            region=region,
+            tags=self.data_tags("personal"),
+            opts=self.own(),
+        )
+
+    def _cache(self) -> aws.elasticache.ReplicationGroup:
+        spec = self.environment.cache
+        subnets = aws.elasticache.SubnetGroup(
+            "cache", name=self.named("cache"), subnet_ids=self.network.subnet_ids("isolated"), opts=self.own()
+        )
+        parameters = aws.elasticache.ParameterGroup(
+            "cache",
+            name=self.named("cache"),
+            family="valkey8",
+            parameters=[{"name": "maxmemory-policy", "value": "allkeys-lru"}],
+            opts=self.own(),
+        )
+        nobody = aws.elasticache.User(
+            "cache-default",
+            user_id=self.named("cache-default"),
+            user_name="default",
+            engine="valkey",
+            access_string="off -@all",
+            authentication_mode={"type": "no-password-required"},
+            opts=self.own(),
+        )
+        hub = aws.elasticache.User(
+            "cache-hub",
+            user_id=self.named("cache-hub"),
+            user_name=self.named("cache-hub"),
+            engine="valkey",
+            access_string="on ~hub:* +@all -@dangerous",
+            authentication_mode={"type": "iam"},
+            opts=self.own(),
+        )
+        self.cache_user = hub
+        users = aws.elasticache.UserGroup(
+            "cache",
+            user_group_id=self.named("cache"),
+            engine="valkey",
+            user_ids=[nobody.user_id, hub.user_id],
+            opts=self.own(),
+        )
+        return aws.elasticache.ReplicationGroup(
+            "cache",
+            replication_group_id=self.named("cache"),
+            description="Answers that can be computed again",
+            engine="valkey",
+            engine_version="8.1",
+            node_type=spec.node_type,
+            num_cache_clusters=1 + spec.replicas,
+            automatic_failover_enabled=spec.replicas > 0,
+            multi_az_enabled=spec.replicas > 0,
+            port=CACHE_PORT,
+            subnet_group_name=subnets.name,
+            security_group_ids=[self.cache_group.id],
+            parameter_group_name=parameters.name,
+            user_group_ids=[users.user_group_id],
+            transit_encryption_enabled=True,
+            at_rest_encryption_enabled=True,
+            kms_key_id=self.keys.data.arn,
+            snapshot_retention_limit=spec.snapshot_days,
+            auto_minor_version_upgrade=True,
+            maintenance_window="sun:05:30-sun:06:30",
+            tags=self.data_tags("personal"),
+            opts=self.own(),
+        )
+
+
+def _scaling(spec: Database) -> aws.rds.ClusterServerlessv2ScalingConfigurationArgsDict | None:
+    if spec.engine != "aurora-serverless":
+        return None
+    return {
+        "min_capacity": spec.min_acu,
+        "max_capacity": spec.max_acu,
+        "seconds_until_auto_pause": 600 if spec.min_acu == 0 else None,
+    }

@@ -1,0 +1,147 @@
+"""The way in: the Gateway that GitOps applies, and the load balancer that its controller makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cluster.catalogue import EDGE_TLS_POLICY
+from cluster.declared.base import Declaring
+from cluster.graph.model import Json, Reference, Resource, short_type
+
+BALANCER = "aws-load-balancer-controller"
+
+
+class Entrance(Declaring):
+    """The entrance of the hub."""
+
+    def gateway(self) -> Iterator[Resource]:
+        """The way from the load balancer to the hub, and what the load balancer is like."""
+        environment = self._environment
+        place = "automatrix-gateway"
+        listener: dict[str, Json] = {
+            "protocolPort": "HTTPS:443",
+            "defaultCertificate": self._ref("acm.CertificateValidation/origin", "certificateArn"),
+            "sslPolicy": EDGE_TLS_POLICY,
+        }
+        settings: dict[str, Json] = {
+            "scheme": "internet-facing",
+            "securityGroups": [self._ref("ec2.SecurityGroup/load-balancer", "id")],
+            "manageBackendSecurityGroupRules": True,
+            "listenerConfigurations": [listener],
+            "loadBalancerAttributes": [{"key": key, "value": value} for key, value in self._attributes().items()],
+            "tags": {**self._tags(), "tier": "edge"},
+        }
+        if environment.edge.firewall:
+            settings["wafV2"] = {"webACL": self._ref("wafv2.WebAcl/balancer", "arn")}
+        yield self._object("gateway.k8s.aws/v1beta1", "LoadBalancerConfiguration", (place, "web"), {"spec": settings})
+        token = {
+            "actions": [
+                {
+                    "type": "jwt-validation",
+                    "jwtValidationConfig": {
+                        "issuer": environment.edge.issuer,
+                        "jwksEndpoint": f"{environment.edge.issuer}.well-known/jwks.json",
+                    },
+                }
+            ]
+        }
+        yield self._object("gateway.k8s.aws/v1beta1", "ListenerRuleConfiguration", (place, "token"), {"spec": token})
+        entrance = {
+            "gatewayClassName": "alb",
+            "infrastructure": {
+                "parametersRef": {"group": "gateway.k8s.aws", "kind": "LoadBalancerConfiguration", "name": "web"}
+            },
+            "listeners": [
+                {"name": "https", "port": 443, "protocol": "HTTPS", "hostname": f"origin.{environment.edge.domain}"}
+            ],
+        }
+        yield self._object("gateway.networking.k8s.io/v1", "Gateway", (place, "web"), {"spec": entrance})
+
+    def _attributes(self) -> dict[str, str]:
+        return {
+            "routing.http.drop_invalid_header_fields.enabled": "true",
+            "routing.http.desync_mitigation_mode": "defensive",
+            "access_logs.s3.enabled": "true",
+            "access_logs.s3.bucket": self._ref("s3.Bucket/access-logs", "bucket"),
+            "access_logs.s3.prefix": "alb",
+            "deletion_protection.enabled": str(self._environment.is_production).lower(),
+        }
+
+    def balancer(self) -> Iterator[Resource]:
+        """What the controller makes of the gateway."""
+        production = self._environment.is_production
+        zones = self._environment.network.zones
+        tags = {**self._tags(), "tier": "edge"}
+        made = self._resource(
+            "aws:lb/loadBalancer:LoadBalancer",
+            "web",
+            {
+                "name": f"{self._environment.prefix}-web",
+                "loadBalancerType": "application",
+                "internal": False,
+                "subnets": [self._ref(f"ec2.Subnet/public-{suffix}", "id") for suffix in zones],
+                "securityGroups": [self._ref("ec2.SecurityGroup/load-balancer", "id")],
+                "dropInvalidHeaderFields": True,
+                "desyncMitigationMode": "defensive",
+                "enableDeletionProtection": production,
+                "accessLogs": {
+                    "enabled": True,
+                    "bucket": self._ref("s3.Bucket/access-logs", "bucket"),
+                    "prefix": "alb",
+                },
+                "tags": tags,
+                "expected": {"count": 1, "publicAddresses": len(zones)},
+            },
+            BALANCER,
+            (f"{short_type('kubernetes:gateway.networking.k8s.io/v1:Gateway')}/automatrix-gateway.web",),
+        )
+        yield made
+        group = self._resource(
+            "aws:lb/targetGroup:TargetGroup",
+            "web",
+            {
+                "targetType": "ip",
+                "protocol": "HTTP",
+                "port": 8000,
+                "vpcId": self._ref("ec2.Vpc/main", "id"),
+                "healthCheck": {"path": "/api/health"},
+                "tags": tags,
+            },
+            BALANCER,
+        )
+        yield group
+        yield self._resource(
+            "aws:lb/listener:Listener",
+            "web-https",
+            {
+                "loadBalancerArn": str(Reference(made.key, "arn")),
+                "port": 443,
+                "protocol": "HTTPS",
+                "sslPolicy": EDGE_TLS_POLICY,
+                "certificateArn": self._ref("acm.CertificateValidation/origin", "certificateArn"),
+                "defaultActions": [{"type": "forward", "targetGroupArn": str(Reference(group.key, "arn"))}],
+                "tags": tags,
+            },
+            BALANCER,
+        )
+        if self._environment.edge.firewall:
+            yield self._resource(
+                "aws:wafv2/webAclAssociation:WebAclAssociation",
+                "web",
+                {
+                    "resourceArn": str(Reference(made.key, "arn")),
+                    "webAclArn": self._ref("wafv2.WebAcl/balancer", "arn"),
+                },
+                BALANCER,
+            )
+        yield self._resource(
+            "aws:route53/record:Record",
+            "origin",
+            {
+                "zoneId": self._ref("route53.Zone/main", "zoneId"),
+                "name": f"origin.{self._environment.edge.domain}",
+                "type": "A",
+                "aliases": [{"name": str(Reference(made.key, "dnsName")), "evaluateTargetHealth": True}],
+            },
+            "external-dns",
+        )

@@ -1,0 +1,145 @@
+"""What each failure costs, and that it follows from the resources and from nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cluster.environments import DEV, PROD
+from cluster.graph import Graph
+from cluster.graph.capture import capture_program
+from cluster.isolated import build_vault
+from cluster.reports.recovery import Scenario, as_json, as_markdown, as_text, duration, recovery
+from tests.support.aws_graphs import NAMES, captured, changed, graph
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def scenario(seen: Graph, name: str) -> Scenario:
+    return next(one for one in recovery(seen) if one.name == name)
+
+
+def loss(seen: Graph, name: str, store: str) -> float | None:
+    return next(one.seconds for one in scenario(seen, name).losses if one.store == store)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_failure_has_a_drill_and_an_end(name: str) -> None:
+    found = recovery(graph(name))
+    assert [one.name for one in found] == ["pod", "node", "zone", "bad write", "region", "account"]
+    for one in found:
+        assert one.drill.commands
+        assert one.drill.expect
+        assert 0 < one.rto_s < DAY, one.name
+
+
+def test_production_loses_nothing_with_a_zone_and_writes_again_in_a_minute() -> None:
+    found = scenario(graph("prod"), "zone")
+    assert found.rpo_s == 0
+    assert found.tracks()["database"] == MINUTE
+    assert found.tracks()["requests"] == 2 * 30, "two checks of the load balancer"
+    assert "way out" not in found.tracks(), "every zone has its own"
+
+
+def test_the_other_environments_wait_for_an_instance_and_for_a_way_out() -> None:
+    found = scenario(graph("dev"), "zone")
+    assert found.rpo_s == 0
+    assert found.tracks()["database"] == 15 * MINUTE
+    assert found.tracks()["way out"] == 30 * MINUTE
+
+
+def test_a_lost_region_takes_the_uploads_since_the_last_copy_and_of_the_database_what_the_alarm_allows() -> None:
+    prod = graph("prod")
+    found = scenario(prod, "region")
+    assert loss(prod, "region", "rds.Cluster/hub") == 60
+    assert loss(prod, "region", "s3.Bucket/uploads") == DAY + 240 * MINUTE
+    assert found.rpo_s == DAY + 4 * HOUR
+    assert found.rto_s <= 90 * MINUTE, "the target of the pilot light"
+    late = prod.altered("cloudwatch.MetricAlarm/database-replica-lag", "threshold", 300_000)
+    assert loss(late, "region", "rds.Cluster/hub") == 300
+
+
+def test_without_copies_a_region_takes_everything() -> None:
+    assert scenario(graph("staging"), "region").rpo_s is None
+    assert duration(None) == "everything"
+
+
+def test_a_lost_account_takes_what_was_written_since_the_last_copy_was_handed_on() -> None:
+    prod = graph("prod")
+    found = scenario(prod, "account")
+    assert found.defects == ()
+    assert found.rpo_s == DAY + 10 * HOUR + 4 * HOUR, "a day, from 2 to 12 o'clock, and the copy itself"
+    assert any("keeps backups from being deleted" in gap for gap in found.gaps)
+    assert any("account of its own" in one.why for one in found.losses)
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        pytest.param("sfn.StateMachine/isolated-copy", id="nothing copies"),
+        pytest.param("scheduler.Schedule/isolated-copy", id="nothing starts what copies"),
+    ],
+)
+def test_copies_that_nothing_starts_save_nothing_and_are_to_be_mended(missing: str) -> None:
+    found = scenario(graph("prod").without(missing), "account")
+    assert found.rpo_s is None
+    assert any("nothing starts such a copy" in defect for defect in found.defects)
+
+
+def test_the_isolated_account_has_a_locked_vault_under_its_own_key_that_production_may_only_fill() -> None:
+    seen = capture_program(lambda: build_vault(PROD), "isolated")
+    vault, lock = seen["backup.Vault/isolated"], seen["backup.VaultLockConfiguration/isolated"]
+    assert vault.protect
+    assert seen.target(vault.get("kmsKeyArn")) == seen["kms.Key/isolated"]
+    assert lock.get("minRetentionDays") <= PROD.recovery.isolated_days <= lock.get("maxRetentionDays")
+    (statement,) = json.loads(seen["backup.VaultPolicy/isolated"].get("policy"))["Statement"]
+    assert statement["Action"] == ["backup:CopyIntoBackupVault"]
+    assert PROD.account_id in statement["Principal"]["AWS"]
+    assert PROD.recovery.copy_to_account in seen["pulumi.aws/data"].get("allowedAccountIds")
+    machine = graph("prod")["sfn.StateMachine/isolated-copy"].get("definition")
+    assert f"backup-vault:{vault.get('name')}" in machine
+
+
+def test_a_bad_write_costs_five_minutes_while_the_database_keeps_its_log() -> None:
+    prod = graph("prod")
+    assert loss(prod, "bad write", "rds.Cluster/hub") == 300
+    assert loss(prod, "bad write", "s3.Bucket/uploads") == 0, "old versions are kept"
+    none = prod.altered("rds.Cluster/hub", "backupRetentionPeriod", 0)
+    assert loss(none, "bad write", "rds.Cluster/hub") == DAY + 4 * HOUR, "then only the daily backup is left"
+    bare = none.without("backup.Selection/tagged")
+    assert loss(bare, "bad write", "rds.Cluster/hub") is None
+    plain = prod.altered("s3.BucketVersioning/uploads", "versioningConfiguration.status", "Suspended")
+    assert loss(plain, "bad write", "s3.Bucket/uploads") == DAY + 4 * HOUR
+
+
+def test_one_machine_with_postgresql_is_restored_where_a_standby_takes_over() -> None:
+    alone = captured(changed(DEV, "database", engine="rds", instance_type="db.t4g.micro", min_acu=0.5))
+    found = scenario(alone, "zone")
+    assert (found.rpo_s, found.tracks()["database"]) == (300, 30 * MINUTE)
+    both = captured(changed(DEV, "database", engine="rds", instance_type="db.t4g.micro", min_acu=0.5, readers=1))
+    found = scenario(both, "zone")
+    assert (found.rpo_s, found.tracks()["database"]) == (0, 2 * MINUTE)
+
+
+def test_network_and_images_are_made_where_no_pilot_light_stands() -> None:
+    without = captured(changed(PROD, "recovery", pilot_light=False))
+    assert "no pilot light" in as_markdown("prod", recovery(without))
+    assert scenario(without, "region").rto_s == scenario(graph("prod"), "region").rto_s + (10 + 30) * MINUTE
+
+
+def test_jobs_of_a_dead_worker_come_back_when_the_queue_gives_them_out_again() -> None:
+    prod = graph("prod")
+    assert scenario(prod, "pod").tracks()["jobs"] == 900
+    quick = prod.altered("sqs.Queue/jobs", "visibilityTimeoutSeconds", 60)
+    assert scenario(quick, "pod").tracks()["jobs"] == 60
+
+
+def test_text_and_json_say_the_same() -> None:
+    found = recovery(graph("prod"))
+    plain = json.loads(json.dumps(as_json(found)))
+    assert [one["rto_s"] for one in plain] == [one.rto_s for one in found]
+    text = as_text("prod", found)
+    assert "the Region is lost" in text
+    assert "28 h" in text
+    assert [duration(each) for each in (0, 90, 300, 7200)] == ["0 s", "90 s", "5 min", "2 h"]
