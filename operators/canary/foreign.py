@@ -27,11 +27,27 @@ def divide(canary: Canary, division: Division, route: Manifest) -> tuple[dict[st
     names = services(canary)
     for number, rule in enumerate((route.get("spec") or {}).get("rules") or ()):
         refs = rule.get("backendRefs") or []
-        found = [ref["name"] for ref in refs]
-        if canary.name in found and not set(found) & set(names.values()):
-            place = found.index(canary.name)
-            patch += _take_over(names, division, f"/spec/rules/{number}/backendRefs", place, refs[place])
+        if _is_apex_alone(canary, route, rule):
+            patch += _take_over(names, division, f"/spec/rules/{number}/backendRefs", 0, refs[0])
     return (*patch, *gatewayapi.reweigh(route, names, division.weights))
+
+
+def shared(canary: Canary, route: Manifest) -> str:
+    """Say which rule sends requests elsewhere, too, or does something with the backend; '' where none does.
+
+    Shares of such a rule cannot be kept: weights are whole numbers, and what belongs to a backend goes with it.
+    """
+    for number, rule in enumerate((route.get("spec") or {}).get("rules") or ()):
+        refs = rule.get("backendRefs") or []
+        is_apex = any(gatewayapi.is_backend(route, ref, canary.name) for ref in refs)
+        if is_apex and not _is_apex_alone(canary, route, rule):
+            return f"rule {number}: give Service {canary.name} a rule of its own, without filters of the backend"
+    return ""
+
+
+def _is_apex_alone(canary: Canary, route: Manifest, rule: Manifest) -> bool:
+    refs = rule.get("backendRefs") or []
+    return len(refs) == 1 and gatewayapi.is_backend(route, refs[0], canary.name) and not refs[0].get("filters")
 
 
 def _take_over(

@@ -23,12 +23,15 @@ from .problems import Problem, problems
 from .release import advance
 from .says import Said, says, story
 from .seen import Seen
+from .shifting import plan_return
 from .situation import LOOKING, MOVING, SETTLED, Situation
 from .terms import SLOTS
 from .verdicts import Judge
 
 AT_REST = timedelta(minutes=10)
 WAITING = timedelta(seconds=5)
+GRAVE = frozenset({"TargetShared", "NameTaken", "NoPorts", "RouterCannot", "RouteDiffers"})
+"""Problems under which nothing is made or changed but the way back."""
 CONFIRMS = timedelta(milliseconds=500)
 """A gateway takes up a weight within its own half second; every look at it costs a dozen reads."""
 AT_ONCE = timedelta(0)
@@ -63,12 +66,7 @@ def plan(canary: Canary, seen: Seen, now: datetime, judge: Judge = judge) -> Pla
     found = problems(at)
     turned = _next(at, judge, found)
     is_turn = _decided(turned) != _decided(canary.status)
-    actions: tuple[Action, ...] = ()
-    if is_turn:
-        actions = _told(canary.status, turned)
-    elif _may_act(at, found):
-        at = Situation(canary, turned, seen, now)
-        actions = give_back(at) if canary.deleting else converge(at)
+    actions = _told(canary.status, turned) if is_turn else _actions(Situation(canary, turned, seen, now), found)
     if any(isinstance(action, ScaleTemplate) and not canary.deleting for action in actions):
         turned = turned.but(template=turned.template.but(scaled_down_at=now))
     return _plan(Situation(canary, turned, seen, now), found, actions, is_turn=is_turn)
@@ -97,12 +95,13 @@ def _with_copies(at: Situation, turned: CanaryStatus) -> CanaryStatus:
     return turned.but(copies=(*kept, *new))
 
 
-def _may_act(at: Situation, found: tuple[Problem, ...]) -> bool:
-    """What could harm somebody else's is not touched at all; the rest goes on."""
-    grave = {"TargetShared", "NameTaken", "NoPorts", "RouterCannot"}
+def _actions(at: Situation, found: tuple[Problem, ...]) -> tuple[Action, ...]:
+    """What could harm somebody else's is not touched at all; the way back is always open."""
     if at.canary.deleting:
-        return True
-    return not any(problem.reason in grave for problem in found)
+        return give_back(at)
+    if any(problem.reason in GRAVE for problem in found):
+        return tuple(plan_return(at)) if at.status.stable is not None else ()
+    return converge(at)
 
 
 def _decided(status: CanaryStatus) -> CanaryStatus:

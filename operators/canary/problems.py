@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from operators.kit.kube import Manifest
 
+from . import foreign
 from .builders import ports_of
+from .inherited import lost
 from .measured import unreadable
 from .names import is_ours, preview_ref, slot_name
 from .routers import Feature, refusal
-from .routers.gatewayapi import refused
+from .routers.gatewayapi import is_backend, refused
 from .routes import asked
 from .seen import replicas_of
 from .situation import Situation
@@ -80,6 +82,9 @@ def _routes(at: Situation) -> Iterator[Problem]:
         elif not _leads_here(at, live):
             name = at.canary.name
             yield Problem("RouteElsewhere", f"HTTPRoute {route.name} has no backend {name}: name Service {name} in it")
+        elif why := foreign.shared(at.canary, live):
+            yield Problem("RouteElsewhere", f"HTTPRoute {route.name}, {why}")
+    yield from _inherited(at)
     if at.status.phase != "Adopting" or at.apex_serves(at.stable_slot):
         for live in at.seen.routes.values():
             if live is not None and at.status.stable is not None and (why := refused(live)):
@@ -89,10 +94,24 @@ def _routes(at: Situation) -> Iterator[Problem]:
         yield Problem("TrafficNotConfirmed", f"{at.status.doing}; unconfirmed: {why}", blocks=False)
 
 
+def _inherited(at: Situation) -> Iterator[Problem]:
+    """A route of the Canary's name that is taken over must lose nothing by it."""
+    live = at.seen.routes.get(at.canary.name)
+    if at.spec.traffic.routes or live is None or is_ours(at.canary, live) or at.status.phase != "Adopting":
+        return
+    if what := lost(at.canary, live):
+        yield Problem(
+            "RouteDiffers",
+            f"HTTPRoute {at.canary.name} would lose what this Canary does not ask for: {what}; "
+            "add it, or keep the route and name it in traffic.routes in place of parentRefs",
+        )
+
+
 def _leads_here(at: Situation, route: Manifest) -> bool:
-    wanted = {at.canary.name, slot_name(at.canary, "a")}
+    wanted = (at.canary.name, slot_name(at.canary, "a"))
     rules = (route.get("spec") or {}).get("rules") or ()
-    return any(ref["name"] in wanted for rule in rules for ref in rule.get("backendRefs") or ())
+    refs = [ref for rule in rules for ref in rule.get("backendRefs") or ()]
+    return any(is_backend(route, ref, name) for ref in refs for name in wanted)
 
 
 def _names(at: Situation) -> Iterator[Problem]:

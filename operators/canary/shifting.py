@@ -13,7 +13,8 @@ from . import builders, foreign, routes
 from .actions import Action, PatchRoute, SwitchApex, WriteRoute
 from .capacity import Shift, allowed, needed
 from .names import TRACKING, is_ours, route_refs, slot_labels
-from .situation import Situation
+from .routers.gatewayapi import reweigh
+from .situation import MOVING, Situation
 from .subset import covers
 from .terms import SLOTS
 
@@ -63,6 +64,19 @@ def division(at: Situation) -> routes.Division:
     ready = carried > 0 or (at.idle.is_unread and is_matched)
     mirrored = at.spec.traffic.mirror is not None and at.status.phase in ("Shifting", "Analysing", "Held") and ready
     return routes.Division(at.other_slot, weight, at.matching if ready else None, mirrored)
+
+
+def plan_return(at: Situation) -> Iterator[Action]:
+    """Give the requests back to stable in rules that are there: a way back that no other problem may bar."""
+    if at.status.phase in MOVING:
+        return
+    wanted = division(at)
+    for ref in route_refs(at.canary):
+        live = at.seen.routes.get(ref.name)
+        if live is not None and (at.spec.traffic.routes or is_ours(at.canary, live)):
+            patch = reweigh(live, routes.services(at.canary), wanted.weights)
+            if patch:
+                yield PatchRoute(ref, tuple(patch), f"back: slot {wanted.candidate} gets {wanted.weight} %")
 
 
 def plan_routes(at: Situation) -> Iterator[Action]:

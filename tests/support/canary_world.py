@@ -166,7 +166,7 @@ class World:
 
     def route_weights(self) -> list[dict[str, int]]:
         rules = (self.api.find(ROUTE) or {}).get("spec", {}).get("rules", [])
-        return [{ref["name"]: ref["weight"] for ref in rule["backendRefs"]} for rule in rules]
+        return [{ref["name"]: ref.get("weight", 1) for ref in rule["backendRefs"]} for rule in rules]
 
     # -- the operator ----------------------------------------------------------------------------------------------
 

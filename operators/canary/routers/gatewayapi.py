@@ -132,7 +132,7 @@ def pairs(route: Manifest, services: Mapping[Slot, str]) -> Iterator[tuple[int, 
         places: dict[Slot, list[int]] = {slot: [] for slot in SLOTS}
         for place, backend in enumerate(rule.get("backendRefs") or ()):
             for slot in SLOTS:
-                if _is_backend(route, backend, services[slot]):
+                if is_backend(route, backend, services[slot]):
                     places[slot].append(place)
         if all(len(found) == 1 for found in places.values()):
             yield index, {slot: found[0] for slot, found in places.items()}
@@ -221,7 +221,8 @@ def _same_parent(one: Manifest, other: Manifest, namespace: str | None) -> bool:
     return key(one) == key(other)
 
 
-def _is_backend(route: Manifest, backend: Manifest, service: str) -> bool:
+def is_backend(route: Manifest, backend: Manifest, service: str) -> bool:
+    """Whether a backend is this Service of the route's own namespace."""
     if (backend.get("group", ""), backend.get("kind", "Service")) != _SERVICE or backend.get("name") != service:
         return False
     own = route["metadata"].get("namespace")

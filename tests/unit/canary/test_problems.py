@@ -92,6 +92,94 @@ async def test_a_problem_stops_new_releases_and_no_way_back() -> None:
     await world.until("Succeeded")
 
 
+@pytest.mark.parametrize("ends", ["Harm", "Abort"])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param({"traffic": {"parentRefs": [{"name": "web"}], "mirror": {}}}, id="what the router cannot"),
+        pytest.param({"targetRef": {"name": "app"}, "rival": True}, id="somebody else was first"),
+    ],
+)
+async def test_no_problem_bars_the_way_back(edit: dict[str, Any], ends: str) -> None:
+    world = World()
+    await world.adopted()
+    await world.push("app:2")
+    await world.until("Analysing")
+    if edit.pop("rival", False):
+        world.api.seed(RIVAL)
+    await world.change(**edit)
+    await world.run(10)
+    if ends == "Abort":
+        await world.act("Abort")
+    else:
+        world.verdict = "Harm"
+    await world.until("RolledBack")
+    assert world.route_weights() == [{"web-a": 100, "web-b": 0}]
+
+
+def route(**more: Any) -> dict[str, Any]:
+    """A route that serves Service web already."""
+    wanted = {"parentRefs": [{"name": "web"}], "rules": [{"backendRefs": [{"name": "web", "port": 80}]}], **more}
+    metadata = {"name": "web", "namespace": NAMESPACE}
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": wanted}
+
+
+API_TOO = [
+    {"backendRefs": [{"name": "web", "port": 80}]},
+    {"matches": [{"path": {"type": "PathPrefix", "value": "/api"}}], "backendRefs": [{"name": "api", "port": 80}]},
+]
+REDIRECT = [{"filters": [{"type": "RequestRedirect"}], "backendRefs": [{"name": "web", "port": 80}]}]
+
+
+@pytest.mark.parametrize(
+    ("there", "named"),
+    [
+        pytest.param({"hostnames": ["shop.example.com"]}, "traffic.hostnames lacks shop.example.com", id="a host"),
+        pytest.param({"parentRefs": [{"name": "other"}]}, "traffic.parentRefs lacks Gateway other", id="a Gateway"),
+        pytest.param({"rules": API_TOO}, "rule 1 leads to api", id="another service"),
+        pytest.param({"rules": REDIRECT}, "traffic.rules has nothing like rule 0", id="a filter"),
+    ],
+)
+async def test_a_route_that_would_lose_something_is_not_taken_over(there: dict[str, Any], named: str) -> None:
+    world = World()
+    world.deploy()
+    world.api.seed(route(**there))
+    world.create()
+    await world.settle()
+    assert world.condition("Stalled")[:2] == ("True", "RouteDiffers")
+    assert named in world.condition("Ready")[2]
+    assert {call.ref.kind for call in world.api.writes} <= {"Canary"}
+
+
+async def test_a_route_that_says_the_same_is_taken_over() -> None:
+    world = World()
+    world.deploy()
+    world.api.seed(route())
+    world.create()
+    await world.until("Idle")
+    assert world.route_weights() == [{"web-a": 100, "web-b": 0}]
+
+
+@pytest.mark.parametrize(
+    "refs",
+    [
+        pytest.param(
+            [{"name": "web", "port": 80, "weight": 7}, {"name": "other", "port": 80, "weight": 3}], id="shared"
+        ),
+        pytest.param([{"name": "web", "port": 80, "filters": [{"type": "RequestHeaderModifier"}]}], id="filters"),
+    ],
+)
+async def test_a_rule_that_divides_already_is_left_alone(refs: list[dict[str, Any]]) -> None:
+    world = World(spec(traffic={"routes": [{"name": "web"}]}))
+    world.deploy()
+    world.api.seed(route(rules=[{"backendRefs": refs}]))
+    world.create()
+    await world.settle()
+    assert world.condition("Stalled")[1] == "RouteElsewhere"
+    assert "a rule of its own" in world.condition("Ready")[2]
+    assert {call.ref.kind for call in world.api.writes} <= {"Canary"}
+
+
 @pytest.mark.parametrize(
     "at", [{"at": "start"}, {"at": "step", "step": 1}, {"at": "step", "step": 2}, {"at": "promote"}]
 )
