@@ -8,7 +8,6 @@ nothing: then everything goes with the Canary.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import deepcopy
 
 from operators.kit.kube import Manifest, Ref
 
@@ -25,18 +24,20 @@ from .actions import (
     WriteRoute,
 )
 from .builders import ports_of
-from .configs import with_copies
+from .configs import named
 from .models import CanaryStatus, FailedRevision, Weight
 from .names import apex_ref, deployment_ref, is_ours, route_refs, service_ref, template_ref
 from .previews import remove_preview
+from .proven import proven
 from .routes import complaint
 from .scaling import plan_scaling
-from .seen import CANARY_LABEL, OWNED_BY, SLOT_LABEL, ready_of, replicas_of
+from .seen import OWNED_BY, SLOT_LABEL, ready_of, replicas_of
 from .shifting import division
 from .situation import Situation
-from .subset import covers
 from .terms import SLOTS
 from .turning import turn
+
+HEARING = "gives the Deployment its pods back: the gateways hear of it"
 
 
 def leave(at: Situation) -> CanaryStatus:
@@ -49,7 +50,11 @@ def leave(at: Situation) -> CanaryStatus:
         return turn(
             at, "GivingBack", "gives the Deployment its pods back", candidate=None, failed=failed, weight=Weight()
         )
-    if not is_given_back(at) or not _is_quiet(at):
+    if not is_given_back(at):
+        return status.but(quiet_since=None)
+    if status.doing != HEARING:
+        return status.but(doing=HEARING, phase_since=at.now)
+    if not _is_quiet(at):
         return status.but(quiet_since=None)
     return status if status.quiet_since is not None else status.but(quiet_since=at.now)
 
@@ -83,8 +88,8 @@ def is_given_back(at: Situation) -> bool:
 def _is_quiet(at: Situation) -> bool:
     """Whether the gateways have heard of it; a route that somebody has deleted leads nowhere."""
     present = {name: route for name, route in at.seen.routes.items() if route is not None}
-    if not present:
-        return True
+    if not present or at.now - (at.status.phase_since or at.now) >= at.spec.traffic.confirm_timeout:
+        return True  # a Gateway that is not there will never say that it has heard
     if any(complaint(route, name) for name, route in present.items()):
         return False
     return all(at.data_plane.has(slot, 0) for slot in SLOTS)
@@ -111,26 +116,9 @@ def _fill_template(at: Situation, template: Manifest) -> Iterator[Action]:
     restored = proven(at, template)
     version = template["metadata"]["resourceVersion"]
     if restored is not None:
-        yield RestoreTemplate(restored, "its own revision has failed: it gets stable's")
+        yield RestoreTemplate(restored, "its own revision has failed or was never released: it gets stable's")
     elif replicas_of(template) < at.replicas:
         yield ScaleTemplate(template_ref(at.canary), at.replicas, version, "it serves by itself again")
-
-
-def proven(at: Situation, template: Manifest) -> Manifest | None:
-    """The Deployment with stable's pod template, where its own has failed; None where it is as good."""
-    failed, stable = at.status.failed, at.stable.deployment
-    if failed is None or at.seen.revision != failed.hash or stable is None:
-        return None
-    originals = {(made.kind, made.name): made.of for made in at.status.copies}
-    pods = with_copies(stable["spec"]["template"], {(str(kind), name): of for (kind, name), of in originals.items()})
-    for label in (CANARY_LABEL, SLOT_LABEL):
-        pods["metadata"]["labels"].pop(label, None)
-    if covers(template["spec"]["template"], pods):
-        return None
-    restored = deepcopy(template)
-    restored["metadata"].pop("managedFields", None)
-    restored["spec"] = {**restored["spec"], "template": pods, "replicas": at.replicas}
-    return restored
 
 
 def _hand_over(at: Situation, template: Manifest) -> Iterator[Action]:
@@ -166,8 +154,9 @@ def _removals(at: Situation) -> Iterator[Action]:
         for ref, live in found:
             if live is not None and is_ours(at.canary, live) and "deletionTimestamp" not in live["metadata"]:
                 yield RemoveObject(ref, live["metadata"]["uid"], "drained, and nothing leads to it")
+    kept = named(at.seen.template["spec"]["template"]) if at.seen.template is not None else frozenset()
     for copy in at.status.copies:
-        if (copy.kind, copy.name) in at.seen.copies:
+        if (copy.kind, copy.name) in at.seen.copies and (copy.kind, copy.name) not in kept:
             yield RemoveCopy(Ref("", copy.kind, at.canary.namespace, copy.name), "no slot refers to it any more")
 
 

@@ -141,6 +141,17 @@ _RULES = cel(
     ),
     (
         (
+            "!has(oldSelf.traffic.routes) || (has(self.traffic.routes) && "
+            "oldSelf.traffic.routes.all(o, self.traffic.routes.exists(r, r.name == o.name)))"
+        ),
+        "no route may be taken out of traffic.routes: delete this Canary, which gives it back, and create it anew",
+    ),
+    (
+        "!has(oldSelf.traffic.parentRefs) || size(oldSelf.traffic.parentRefs) == 0 || has(self.traffic.parentRefs)",
+        "an own route cannot become somebody else's: delete this Canary, which gives it back, and create it anew",
+    ),
+    (
+        (
             "(has(self.strategy) ? self.strategy : 'canary') == 'canary' ? "
             "has(self.steps) && size(self.steps) > 0 && !has(self.blueGreen) && !has(self.abTest) : !has(self.steps)"
         ),

@@ -364,6 +364,60 @@ async def test_deleting_gives_everything_back() -> None:
     assert world.api.find(Ref("apps", "Deployment", NAMESPACE, "web-a")) is None
 
 
+async def test_a_gateway_that_never_answers_holds_no_deletion_up() -> None:
+    world = World(gateway=False)
+    world.deploy()
+    world.create()
+    await world.run(30)
+    assert world.status.phase == "Adopting"
+    await world.api.delete(CANARY)
+    await world.run(60)
+    assert world.api.find(CANARY) is not None, "it may yet answer"
+    await world.run(120)
+    assert world.api.find(CANARY) is None
+    assert (world.replicas("app"), world.apex()) == (4, {"app": "app"})
+
+
+async def test_deleting_releases_nothing_that_was_never_tried() -> None:
+    world = World()
+    await world.adopted()
+    await world.change(suspend=True)
+    await world.push("app:bad")
+    await world.run(10)
+    await world.api.delete(CANARY)
+    await world.run(60)
+    assert world.api.find(CANARY) is None
+    assert (world.image("app"), world.replicas("app")) == ("app:1", 4)
+
+
+def settings(value: str) -> dict[str, object]:
+    metadata = {"name": "settings", "namespace": NAMESPACE}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"A": value}}
+
+
+async def test_deleting_does_not_bring_a_configuration_back_that_has_failed() -> None:
+    world = World()
+    world.deploy()
+    world.api.seed(settings("1"))
+    container = {"name": "main", "image": "app:1", "envFrom": [{"configMapRef": {"name": "settings"}}]}
+    await world.api.patch(TEMPLATE, {"spec": {"template": {"spec": {"containers": [container]}}}})
+    world.control()
+    world.create()
+    await world.until("Adopting")
+    await world.until("Idle")
+    await world.settle()
+    world.verdict = "Harm"
+    world.api.seed(settings("2"))
+    await world.until("RolledBack")
+    await world.api.delete(CANARY)
+    await world.run(60)
+    assert world.api.find(CANARY) is None
+    template = world.api.find(TEMPLATE) or {}
+    [source] = template["spec"]["template"]["spec"]["containers"][0]["envFrom"]
+    copy = world.api.find(Ref("", "ConfigMap", NAMESPACE, source["configMapRef"]["name"])) or {}
+    assert copy["data"] == {"A": "1"}
+
+
 async def test_what_is_only_observed_goes_on_and_its_alarm_is_remembered() -> None:
     world = World(spec(analysis={"mode": "observe", "metrics": [METRIC]}), verdict="Harm")
     await world.adopted()
