@@ -7,6 +7,8 @@ from operators.kit.conditions import Status
 from .problems import Problem
 from .situation import LOOKING, SETTLED, Situation
 
+RETURNED = "TrafficReturned"
+"""The watchdog's condition."""
 Said = tuple[str, Status, str, str]
 """Type, status, reason, message."""
 
@@ -27,8 +29,15 @@ def says(at: Situation, found: tuple[Problem, ...]) -> tuple[bool, tuple[Said, .
         ("Stalled", _word(bool(stalled)), stalled or "NothingStalls", told if stalled else ""),
         _converged(at),
         _passing(at),
+        *_returned(at),
         ("Paused", _word(at.spec.suspend or status.phase == "Held"), _why_paused(at), ""),
     )
+
+
+def _returned(at: Situation) -> tuple[Said, ...]:
+    """Take back what the watchdog has said of an operator that was silent."""
+    said = any(one.type == RETURNED and one.reason != "OperatorServes" for one in at.status.conditions)
+    return ((RETURNED, "False", "OperatorServes", ""),) if said else ()
 
 
 def story(at: Situation, found: tuple[Problem, ...]) -> str:

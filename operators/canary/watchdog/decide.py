@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from operators.canary.routers.gatewayapi import pairs, reweigh
+from operators.canary.capacity import Shift, allowed
+from operators.canary.routers import percent
+from operators.canary.routers.gatewayapi import pairs, reweigh, weights
 from operators.canary.seen import OWNED_BY
+from operators.canary.situation import MATCHING
 from operators.canary.terms import SLOTS, Slot, other
 from operators.kit.kube import Manifest
 
@@ -58,6 +61,8 @@ class Ward:
     """Whether the route gives, or may give, the candidate requests."""
     dead_man: timedelta
     services: Mapping[Slot, str]
+    replicas: int
+    """The capacity; 0 where the Canary does not say."""
     foreign: tuple[str, ...]
     """Routes of somebody else that the Canary names; its own is called like itself."""
     frozen: bool
@@ -89,11 +94,14 @@ def ward(canary: Manifest) -> Ward:
         name=name,
         uid=metadata["uid"],
         stable=stable if stable in SLOTS else None,
-        exposed=any(int(weight.get(key) or 0) > 0 for key in ("desired", "written", "observed")),
+        exposed=any(int(weight.get(key) or 0) > 0 for key in ("desired", "written", "observed"))
+        # Requests that match a header or a cookie reach the candidate without any weight.
+        or (spec.get("strategy") in ("abTest", "blueGreen") and status.get("phase") in MATCHING),
         dead_man=max(LEAST, duration(spec.get("deadMan"), DEAD_MAN)),
         services={slot: f"{name}-{slot}" for slot in SLOTS},
+        replicas=int(spec.get("replicas") or 0),
         foreign=tuple(one["name"] for one in (spec.get("traffic") or {}).get("routes") or ()),
-        frozen=status.get("phase") == "Frozen",
+        frozen=status.get("phase") == "Frozen" or (spec.get("failure") or {}).get("action") == "Freeze",
         deleting="deletionTimestamp" in metadata,
     )
 
@@ -101,7 +109,7 @@ def ward(canary: Manifest) -> Ward:
 def is_due(found: Ward, silence: timedelta) -> bool:
     """Whether somebody must look after this Canary in the operator's place.
 
-    Frozen was chosen where going back is not possible, and a deletion gives everything back by other rules.
+    Freeze was chosen where going back is not possible, and a deletion gives everything back by other rules.
     """
     return (
         found.exposed
@@ -116,11 +124,17 @@ def decide(found: Ward, routes: Mapping[str, Manifest | None], ready: Mapping[Sl
     reason = f"the canary operator has been silent for {silence.total_seconds():.0f} s in mid-shift"
     if found.stable is None or not is_due(found, silence):
         return Return({}, reason)
-    if ready.get(found.stable, 0) <= 0:
+    there = ready.get(found.stable, 0)
+    if there <= 0:
         return Return({}, reason, f"slot {found.stable} (stable) has no ready pod: requests stay where they are served")
-    wanted = {found.stable: 100, other(found.stable): 0}
+    # As the operator does: stable gets no more than its pods can carry, which may be few with dynamicStableScale.
+    left = allowed(Shift(100, 0, 0, there, found.replicas, going_back=True))
+    wanted = {found.stable: 100 - left, other(found.stable): left}
     patches: dict[str, Sequence[dict[str, Any]]] = {}
     refused: list[str] = []
+    if left:
+        text = f"{there} of {found.replicas} pods"
+        refused.append(f"slot {found.stable} (stable) has {text}: {left} % stay where they are served")
     for name in found.routes:
         route = routes.get(name)
         why = unknown(found, name, route)
@@ -128,7 +142,7 @@ def decide(found: Ward, routes: Mapping[str, Manifest | None], ready: Mapping[Sl
             refused.append(why)
             continue
         patch = reweigh(route, found.services, wanted)
-        if patch:
+        if patch and any(percent(one)[other(found.stable)] > left for one in weights(route, found.services)):
             patches[name] = patch
     return Return(patches, reason, "; ".join(refused))
 

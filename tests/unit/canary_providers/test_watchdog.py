@@ -78,6 +78,13 @@ def test_silence_needs_two_clocks(pulse: Pulse, silence: float) -> None:
         ),
         pytest.param(canary(status={"stable": None}), LONG, False, id="nobody knows what stable is"),
         pytest.param(canary(status={"phase": "Frozen"}), LONG, False, id="going back is not possible"),
+        pytest.param(canary(spec={"failure": {"action": "Freeze"}}), LONG, False, id="nor would it be later"),
+        pytest.param(
+            canary(spec={"strategy": "abTest"}, status={"weight": {"desired": 0, "written": 0, "observed": 0}}),
+            LONG,
+            True,
+            id="requests that match reach the candidate without a weight",
+        ),
         pytest.param(canary(metadata={"deletionTimestamp": "x"}), LONG, False, id="a deletion has other rules"),
     ],
 )
@@ -98,6 +105,15 @@ def test_all_requests_go_to_stable() -> None:
 def test_a_route_that_is_back_already_is_not_written() -> None:
     done = decide(canary(), {"web": route(b=0)}, READY, LONG)
     assert (done.patches, done.refused) == ({}, "")
+
+
+def test_stable_gets_what_its_pods_can_carry() -> None:
+    few = {"a": 1, "b": 9}
+    done = decide(canary(spec={"replicas": 10}), {"web": route(b=90)}, few, LONG)
+    assert [one["value"] for one in done.patches["web"] if one["op"] == "add"] == [30, 70]
+    assert "1 of 10 pods: 70 % stay" in done.refused
+    again = decide(canary(spec={"replicas": 10}), {"web": route(b=70)}, few, LONG)
+    assert again.patches == {}
 
 
 def test_requests_are_not_sent_to_a_stable_without_pods() -> None:
