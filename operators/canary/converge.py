@@ -8,7 +8,6 @@ runs, `scaling` how many pods it has, `shifting` where requests go.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from .actions import Action, AddFinalizer, RunJob, ScaleTemplate, SetCapacity
 from .filling import plan_copies, plan_fill, plan_services, plan_unused
@@ -17,10 +16,8 @@ from .names import template_ref
 from .previews import plan_preview
 from .scaling import plan_scaling
 from .seen import replicas_of
-from .shifting import plan_apex, plan_routes
+from .shifting import HEAL_EVERY, plan_apex, plan_routes
 from .situation import Situation
-
-HEAL_EVERY = timedelta(minutes=5)
 
 
 def converge(at: Situation) -> tuple[Action, ...]:

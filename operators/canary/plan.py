@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .actions import Action, Emit, ScaleTemplate
+from .actions import Action, Emit, PatchRoute, ScaleTemplate
 from .adoption import adopt
 from .converge import converge
 from .filling import copies_for
@@ -23,7 +23,7 @@ from .problems import Problem, problems
 from .release import advance
 from .says import Said, says, story
 from .seen import Seen
-from .shifting import plan_return
+from .shifting import HEAL_EVERY, is_healed_back, plan_return
 from .situation import LOOKING, MOVING, SETTLED, Situation
 from .terms import SLOTS
 from .verdicts import Judge
@@ -69,6 +69,8 @@ def plan(canary: Canary, seen: Seen, now: datetime, judge: Judge = judge) -> Pla
     actions = _told(canary.status, turned) if is_turn else _actions(Situation(canary, turned, seen, now), found)
     if any(isinstance(action, ScaleTemplate) and not canary.deleting for action in actions):
         turned = turned.but(template=turned.template.but(scaled_down_at=now))
+    if any(isinstance(action, PatchRoute) for action in actions) and is_healed_back(at):
+        turned = turned.but(weight=turned.weight.but(healed_at=now))
     return _plan(Situation(canary, turned, seen, now), found, actions, is_turn=is_turn)
 
 
@@ -161,6 +163,8 @@ def _when(at: Situation) -> timedelta:
             return min(max(left, timedelta(milliseconds=50)), WAITING)
         return timedelta(seconds=2) if status.phase != "Frozen" else WAITING
     times = [AT_REST]
+    if status.weight.healed_at is not None and at.now - status.weight.healed_at < HEAL_EVERY:
+        times.append(status.weight.healed_at + HEAL_EVERY - at.now)
     if status.kept_until is not None:
         times.append(max(status.kept_until - at.now, timedelta(milliseconds=50)))
     return min(times)

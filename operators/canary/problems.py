@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from operators.kit.kube import Manifest
 
-from . import foreign
+from . import foreign, shifting
 from .builders import ports_of
 from .inherited import lost
 from .measured import unreadable
@@ -139,7 +139,7 @@ def _healed(at: Situation) -> Iterator[Problem]:
             "jsonPointers: [/spec/replicas]} with the sync option RespectIgnoreDifferences=true",
             blocks=False,
         )
-    if at.spec.traffic.routes and at.status.phase in ("Analysing", "Held") and not at.is_written(at.stage.weight):
+    if at.spec.traffic.routes and (shifting.is_healed_back(at) or shifting.is_resting(at)):
         names = ", ".join(route.name for route in at.spec.traffic.routes)
         yield Problem(
             "RouteHealedBack",

@@ -6,6 +6,7 @@ In: a `Situation`. Out: actions, guarded by this look alone: weight rises only f
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from operators.kit.kube import Manifest
 
@@ -14,9 +15,12 @@ from .actions import Action, PatchRoute, SwitchApex, WriteRoute
 from .capacity import Shift, allowed, needed
 from .names import TRACKING, is_ours, route_refs, slot_labels
 from .routers.gatewayapi import reweigh
-from .situation import MOVING, Situation
+from .situation import MOVING, SETTLED, Situation
 from .subset import covers
 from .terms import SLOTS
+
+HEAL_EVERY = timedelta(minutes=5)
+"""What somebody else writes over is written again no more often: two writers would never be still."""
 
 
 def _can_serve(at: Situation) -> bool:
@@ -66,6 +70,20 @@ def division(at: Situation) -> routes.Division:
     return routes.Division(at.other_slot, weight, at.matching if ready else None, mirrored)
 
 
+def is_healed_back(at: Situation) -> bool:
+    """Whether somebody has written over what stood in a foreign route: it was as wished, and is not any more."""
+    weight = at.status.weight
+    if at.status.phase in ("Adopting", "GivingBack") or not at.spec.traffic.routes or at.status.stable is None:
+        return False
+    return weight.written == weight.desired and not all(route.weight == weight.desired for route in at.routes)
+
+
+def is_resting(at: Situation) -> bool:
+    """Whether such a route was mended a while ago, and is left alone: two writers would never be still."""
+    healed, back = at.status.weight.healed_at, at.status.phase not in (*SETTLED, "Shifting", "Analysing", "Held")
+    return healed is not None and not back and at.now - healed < HEAL_EVERY
+
+
 def plan_return(at: Situation) -> Iterator[Action]:
     """Give the requests back to stable in rules that are there: a way back that no other problem may bar."""
     if at.status.phase in MOVING:
@@ -90,7 +108,7 @@ def plan_routes(at: Situation) -> Iterator[Action]:
         live = at.seen.routes.get(ref.name)
         why = f"slot {wanted.candidate} gets {wanted.weight} %"
         if at.spec.traffic.routes:
-            patch = foreign.divide(at.canary, wanted, live) if live else ()
+            patch = foreign.divide(at.canary, wanted, live) if live and not is_resting(at) else ()
             if patch:
                 yield PatchRoute(ref, patch, why)
         else:

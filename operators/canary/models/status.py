@@ -50,6 +50,8 @@ class Weight(Model):
     """What the HTTPRoute says."""
     observed: int | None = None
     """What the data plane does; absent while it does not say."""
+    healed_at: Time | None = None
+    """When somebody's change of a foreign route was last undone."""
 
 
 class GoingBack(Model):

@@ -160,6 +160,28 @@ async def test_a_route_that_says_the_same_is_taken_over() -> None:
     assert world.route_weights() == [{"web-a": 100, "web-b": 0}]
 
 
+async def test_a_route_that_is_written_back_is_mended_once_and_then_told_of() -> None:
+    world = World(spec(traffic={"routes": [{"name": "web"}]}))
+    world.deploy()
+    world.api.seed(route())
+    world.create()
+    await world.until("Idle")
+    await world.push("app:2")
+    await world.until("Analysing")
+    plain = {"spec": {"rules": route()["spec"]["rules"]}}
+    for backends in (2, 1, 1):
+        await world.api.patch(ROUTE, plain)
+        world.control()
+        for _ in range(4):
+            await world.look()
+        assert len(world.route_weights()[0]) == backends
+        assert world.condition("Stalled")[1] == "RouteHealedBack"
+        assert "ignoreDifferences" in world.condition("Stalled")[2]
+    assert world.route_weights() == [{"web": 1}], "left alone for a while"
+    world.verdict = "Harm"
+    await world.until("RolledBack")
+
+
 @pytest.mark.parametrize(
     "refs",
     [

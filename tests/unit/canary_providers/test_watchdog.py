@@ -108,7 +108,7 @@ def test_a_route_that_is_back_already_is_not_written() -> None:
 
 
 def test_stable_gets_what_its_pods_can_carry() -> None:
-    few = {"a": 1, "b": 9}
+    few: Mapping[Slot, int] = {"a": 1, "b": 9}
     done = decide(canary(spec={"replicas": 10}), {"web": route(b=90)}, few, LONG)
     assert [one["value"] for one in done.patches["web"] if one["op"] == "add"] == [30, 70]
     assert "1 of 10 pods: 70 % stay" in done.refused
