@@ -103,6 +103,28 @@ async def test_the_target_stays(api: KubernetesApi, namespace: str) -> None:
         await api.apply(canary(namespace, {"targetRef": {"name": "other"}}), field_manager="test", force=True)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param({"routes": [{"name": "x"}, {"name": "y"}]}, {"routes": [{"name": "y"}]}, id="one route less"),
+        pytest.param({"routes": [{"name": "x"}]}, {"parentRefs": [{"name": "web"}]}, id="a route of its own instead"),
+        pytest.param({"parentRefs": [{"name": "web"}]}, {"routes": [{"name": "web"}]}, id="somebody else's instead"),
+    ],
+)
+async def test_no_route_is_left_behind_with_weights(
+    api: KubernetesApi, namespace: str, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    await api.apply(canary(namespace, {"traffic": before}), field_manager="test")
+    with pytest.raises(ApiError, match="delete this Canary, which gives it back"):
+        await api.apply(canary(namespace, {"traffic": after}), field_manager="test", force=True)
+
+
+async def test_another_route_may_come(api: KubernetesApi, namespace: str) -> None:
+    await api.apply(canary(namespace, {"traffic": {"routes": [{"name": "x"}]}}), field_manager="test")
+    more = {"routes": [{"name": "x"}, {"name": "y"}]}
+    await api.apply(canary(namespace, {"traffic": more}), field_manager="test", force=True)
+
+
 async def test_an_autoscaler_scales_it(api: KubernetesApi, namespace: str) -> None:
     ref = Ref("automatrix.dev", "Canary", namespace, "web", "v1alpha1")
     await api.apply(canary(namespace, {"replicas": 3}), field_manager="test")
