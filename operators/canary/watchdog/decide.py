@@ -93,7 +93,7 @@ def ward(canary: Manifest) -> Ward:
         dead_man=max(LEAST, duration(spec.get("deadMan"), DEAD_MAN)),
         services={slot: f"{name}-{slot}" for slot in SLOTS},
         foreign=tuple(one["name"] for one in (spec.get("traffic") or {}).get("routes") or ()),
-        frozen=status.get("phase") == "Frozen",
+        frozen=status.get("phase") == "Frozen" or (spec.get("failure") or {}).get("action") == "Freeze",
         deleting="deletionTimestamp" in metadata,
     )
 

@@ -78,6 +78,7 @@ def test_silence_needs_two_clocks(pulse: Pulse, silence: float) -> None:
         ),
         pytest.param(canary(status={"stable": None}), LONG, False, id="nobody knows what stable is"),
         pytest.param(canary(status={"phase": "Frozen"}), LONG, False, id="going back is not possible"),
+        pytest.param(canary(spec={"failure": {"action": "Freeze"}}), LONG, False, id="so it is in every phase"),
         pytest.param(canary(metadata={"deletionTimestamp": "x"}), LONG, False, id="a deletion has other rules"),
     ],
 )
