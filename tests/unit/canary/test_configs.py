@@ -17,9 +17,7 @@ from operators.canary.configs import is_rotated
         pytest.param({"owner": "ExternalSecret"}, True, id="an external store's"),
         pytest.param({"owner": "SealedSecret"}, False, id="one that is unsealed from Git changes with Git"),
         pytest.param({"annotations": {"cert-manager.io/certificate-name": "web"}}, False, id="a certificate"),
-        pytest.param(
-            {"type": "kubernetes.io/service-account-token"}, True, id="a token, whose copies are removed"
-        ),
+        pytest.param({"type": "kubernetes.io/service-account-token"}, True, id="a token, whose copies are removed"),
     ],
 )
 def test_only_what_its_owner_rotates_is_referred_to(more: dict[str, Any], referred: bool) -> None:
