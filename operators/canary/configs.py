@@ -13,10 +13,9 @@ from operators.kit.kube import Manifest
 
 from .seen import ConfigSeen
 
-ROTATED_BY = frozenset({"Database", "DatabaseRestore", "ExternalSecret", "SealedSecret", "PushSecret"})
+ROTATED_BY = frozenset({"Database", "ExternalSecret"})
 """Owners that change a Secret when they must; an old password would be a revoked one."""
 COPY_OF = "automatrix.dev/copy-of"
-_CERTIFICATE = "cert-manager.io/certificate-name"
 _KINDS: Mapping[str, Literal["ConfigMap", "Secret"]] = {
     "configMap": "ConfigMap",
     "configMapRef": "ConfigMap",
@@ -67,11 +66,11 @@ def content_hash(manifest: Manifest) -> str:
 
 
 def is_rotated(manifest: Manifest) -> bool:
-    """Whether somebody changes it on their own, so that an old state of it would be wrong."""
+    """Whether its owner changes it, so that an old state would be wrong; of a token its controller removes copies."""
     metadata = manifest["metadata"]
     owners = {owner.get("kind") for owner in metadata.get("ownerReferences") or ()}
     is_token = manifest.get("type") == "kubernetes.io/service-account-token"
-    return bool(owners & ROTATED_BY) or is_token or _CERTIFICATE in (metadata.get("annotations") or {})
+    return bool(owners & ROTATED_BY) or is_token
 
 
 def revision_of(template: Manifest, configs: tuple[ConfigSeen, ...]) -> str:

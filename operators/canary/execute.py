@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from operators.kit.errors import Conflict, NotFound, Retry
+from operators.kit.errors import ApiError, Conflict, NotFound, Retry
 from operators.kit.kube import KubeApi, Manifest, Ref
 
 from . import actions
@@ -113,14 +113,20 @@ async def remove_object(api: KubeApi, _: Manifest, action: actions.RemoveObject)
     await api.delete(action.ref, uid=action.uid)
 
 
-async def run_job(api: KubeApi, _: Manifest, action: actions.RunJob) -> None:
-    """One of that name is this one: started by a life before this one."""
-    with suppress(Conflict):
+async def run_job(api: KubeApi, resource: Manifest, action: actions.RunJob) -> None:
+    """One of that name is this one, started by a life before this one, if it belongs to this Canary."""
+    try:
         await api.create(action.manifest, field_manager=MANAGER)
+    except Conflict:
+        ref = Ref.of(action.manifest)
+        found = await api.get(ref)
+        owners = (found or {"metadata": {}})["metadata"].get("ownerReferences") or ()
+        if all(owner.get("uid") != resource["metadata"]["uid"] for owner in owners):
+            raise Retry(f"Job {ref.name} is somebody else's: remove it, or rename the gate") from None
 
 
 async def emit(api: KubeApi, resource: Manifest, action: actions.Emit) -> None:
-    """Once for each turn of each release: the name says which."""
+    """Once for each turn of each release: the name says which. No turn waits for somebody to be told of it."""
     canary = parse(resource)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     name = f"{canary.name}.{canary.uid[:8]}.{canary.status.attempt}.{action.event.lower()}"
@@ -137,7 +143,7 @@ async def emit(api: KubeApi, resource: Manifest, action: actions.Emit) -> None:
         "lastTimestamp": now,
         "count": 1,
     }
-    with suppress(Conflict):
+    with suppress(Conflict, ApiError):
         await api.create(event, field_manager=MANAGER)
 
 

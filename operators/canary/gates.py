@@ -30,11 +30,13 @@ def is_refused(status: CanaryStatus) -> str:
     return f"gate {refused[0].name} has refused: {refused[0].message}" if refused else ""
 
 
-def pass_manual(at: Situation) -> CanaryStatus:
-    """Open the manual gate that the release waits for."""
+def pass_by_hand(at: Situation) -> CanaryStatus:
+    """Open the manual gate that the release waits for, and the one that has refused."""
     manual = {gate.name for gate in at.spec.gates if gate.manual}
     gates = tuple(
-        gate.but(state="Passed", since=at.now) if gate.state == "Waiting" and gate.name in manual else gate
+        gate.but(state="Passed", since=at.now, message="passed by the user")
+        if gate.state == "Refused" or (gate.state == "Waiting" and gate.name in manual)
+        else gate
         for gate in at.status.gates
     )
     return at.status.but(gates=gates)

@@ -20,6 +20,10 @@ from .analysis.verdict import judge as judge_metric
 from .models import Metric, MetricStatus, SlotCounts, format_duration
 from .verdicts import Case, Judgement
 
+RESTARTS_SLO = 0.0002
+"""Restarts per pod and second, one in 83 minutes; a pod that crashes at every start makes three in its first one."""
+_RESTARTS: dict[str, Any] = {"slo": RESTARTS_SLO, "floor": RESTARTS_SLO, "innocent": True, "unit": "pod seconds"}
+
 
 def judge(case: Case) -> Judgement:
     """Absorb the samples and judge every metric."""
@@ -54,6 +58,8 @@ def _rule(metric: Metric, alpha: float) -> MetricRule:
         asked["tolerance"] = metric.tolerance - 1
     if metric.floor is not None:
         asked["floor"] = metric.floor
+    if metric.pods is not None and metric.kind == "count":
+        asked = {**_RESTARTS, **{key: value for key, value in asked.items() if value is not None}}
     direction: Direction = "down" if metric.direction == "decrease" else "up"
     return MetricRule(metric.name, metric.kind, alpha, direction=direction, **asked)
 

@@ -5,6 +5,7 @@ In: a `Situation` and a `Judge`. Out: the next status. Harm comes first, whateve
 
 from __future__ import annotations
 
+from .clocks import LOSSES, held_for, hold, lost
 from .gates import is_refused, wait_for
 from .judging import at_next_step
 from .measured import metrics_of
@@ -19,7 +20,8 @@ def look(at: Situation, judge: Judge) -> CanaryStatus:
     """Judge what is seen, then go on from there; harm comes first."""
     status = at.status
     assert status.candidate is not None  # noqa: S101 - a release is under way
-    over = status.step_since is not None and at.now - status.step_since >= at.stage.hold
+    held = held_for(at)
+    over = held is not None and held >= at.stage.hold
     judged = judge(
         Case(
             metrics_of(at.spec),
@@ -51,28 +53,43 @@ def _shifting(at: Situation) -> CanaryStatus:
         return overdue(at) or at.status
     if at.is_confirmed(weight):
         message = f"step {at.status.step} of {at.status.steps}: looking at {weight} %"
-        return turn(at, "Analysing", message, step_since=at.now, evidence=at_next_step(at.status.evidence))
+        looking = at.status.looking_since or at.now
+        evidence = at_next_step(at.status.evidence)
+        return turn(at, "Analysing", message, step_since=at.now, looking_since=looking, evidence=evidence)
     return at.status
 
 
 def _analysing(at: Situation, judged: Judgement) -> CanaryStatus:
     status, stage = at.status, at.stage
     if at.idle.ready < at.pods_for(stage.pods):
-        return turn(at, "Shifting", "the candidate has lost pods")
+        return _lost(at)
     if at.spec.suspend or status.step_since is None:
         return status
-    elapsed = at.now - status.step_since
+    began = status.looking_since or status.step_since
+    # Whatever interrupts the look, somebody is asked after so long.
+    if status.phase == "Analysing" and stage.max_hold is not None and at.now - began >= stage.max_hold:
+        blind = "the gateway does not confirm the weight" if status.unconfirmed_at is not None else ""
+        why = judged.reason or blind or "say Promote or Abort"
+        if blind or not _is_fine(at, judged):
+            return turn(at, "Held", f"no verdict within {format_duration(stage.max_hold)}: {why}")
+    stands = hold(at)
+    if stands is not None:
+        return stands
+    return go_on(at) if at.now - status.step_since >= stage.hold and _is_fine(at, judged) else status
+
+
+def _is_fine(at: Situation, judged: Judgement) -> bool:
     judges = at.spec.analysis.mode == "enforce"
-    fine = (judged.verdict == "Safe" or not judges) and judged.requests >= stage.min_requests
-    if elapsed >= stage.hold and fine:
-        return go_on(at)
-    if status.phase == "Analysing" and stage.max_hold is not None and elapsed >= stage.max_hold:
-        return turn(
-            at,
-            "Held",
-            f"no verdict within {format_duration(stage.max_hold)}: {judged.reason or 'say Promote or Abort'}",
-        )
-    return status
+    return (judged.verdict == "Safe" or not judges) and judged.requests >= at.stage.min_requests
+
+
+def _lost(at: Situation) -> CanaryStatus:
+    """Wait for pods that the candidate has lost; one that loses them again and again has failed."""
+    when = lost(at)
+    if len(when) >= LOSSES and not at.status.forced:
+        why = f": {at.seen.trouble}" if at.seen.trouble else ""
+        return fail(at, f"its pods were lost {len(when)} times within {format_duration(when[-1] - when[0])}{why}")
+    return turn(at, "Shifting", "the candidate has lost pods", lost=when)
 
 
 def _promoting(at: Situation) -> CanaryStatus:
@@ -101,10 +118,10 @@ def enter(at: Situation, step: int) -> CanaryStatus:
     last = step > len(known)
     gated = wait_for(at, "promote") if last else wait_for(at, "step", step)
     if gated is not None:
-        if is_refused(gated):
-            return fail(at, is_refused(gated))
-        held = at.status.phase in ("Analysing", "Held")
         where = Situation(at.canary, gated, at.seen, at.now)
+        if is_refused(gated):
+            return fail(where, is_refused(gated))
+        held = at.status.phase in ("Analysing", "Held", "Frozen")
         return turn(where, "Held", gated.doing) if held else gated
     if last:
         return turn(at, "Promoting", "every step has passed", weight=desired(at, 100))
@@ -115,6 +132,7 @@ def enter(at: Situation, step: int) -> CanaryStatus:
         f"step {step} of {len(known)}: towards {known[step - 1].weight} %",
         step=step,
         step_since=None,
+        looking_since=None,
         exposed_at=exposed,
         weight=desired(at, known[step - 1].weight),
     )

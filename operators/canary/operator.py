@@ -23,6 +23,7 @@ from .models import FINALIZER, CanarySpec, parse
 from .names import MANAGER
 from .observe import Look, Observer
 from .plan import Plan, plan
+from .refusals import longest_wait, tell_refused
 from .situation import SETTLED
 from .verdicts import Judge
 
@@ -72,6 +73,10 @@ def build(parts: Parts) -> Operator[CanarySpec, Look]:
         execute={kind: _killable(parts.kill, do) for kind, do in EXECUTE.items()},
         status=publish,
         says=lambda made: made.says,
+        refused=tell_refused,
+        # What was to be counted of the template counts only once it was done.
+        status_refused=lambda made: {key: value for key, value in publish(made).items() if key != "template"},
+        most_wait_s=longest_wait,
         finalizer=FINALIZER,
         now=parts.now,
     )

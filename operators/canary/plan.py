@@ -138,12 +138,14 @@ def _plan(at: Situation, found: tuple[Problem, ...], actions: tuple[Action, ...]
 def _counted(at: Situation) -> CanaryStatus:
     status = at.status
     observed = at.data_plane.highest.get(at.other_slot, 0) if not at.data_plane.problem else None
+    # A route without the slots says nothing of a weight: somebody has written it back.
+    written = at.weight if all(route.weight is not None for route in at.routes) else status.weight.written
     template = at.seen.template or {"metadata": {}}
     generation = int(template["metadata"].get("generation") or 0)
     return status.but(
         observed_generation=at.canary.generation,
         template=status.template.but(generation=generation),
-        weight=status.weight.but(written=at.weight, observed=observed),
+        weight=status.weight.but(written=written, observed=observed),
         replicas=sum(at.seen.slot(slot).replicas for slot in SLOTS),
         ready_replicas=sum(at.seen.slot(slot).ready for slot in SLOTS),
         selector=selector(at.canary),

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from .clocks import keep_time
 from .gates import is_refused, wait_for
 from .judging import at_next_release
 from .looking import enter, look
 from .models import CanaryStatus, FailedRevision, Phase, Revision, Weight
 from .situation import LOOKING, MOVING, Situation
 from .steps import stages
-from .turning import desired, fail, go_back, overdue, past, turn
+from .turning import desired, fail, go_back, overdue, past, stays, turn
 from .verdicts import Judge
 from .wishes import act
 
@@ -29,6 +30,8 @@ def advance(at: Situation, judge: Judge) -> CanaryStatus:
     asked = act(at)
     if asked is not None:
         return asked
+    if (timed := keep_time(at)) is not None:
+        return timed
     if at.status.phase in MOVING and (superseded := _supersede(at)) is not None:
         return superseded
     if at.status.phase in LOOKING and at.status.candidate is not None:
@@ -37,10 +40,13 @@ def advance(at: Situation, judge: Judge) -> CanaryStatus:
 
 
 def _supersede(at: Situation) -> CanaryStatus | None:
-    """A newer revision, or the way back to stable's, takes the place of the one under way."""
+    """A newer revision, or the way back to stable's, takes the place of the one under way.
+
+    Where going back is not possible (`failure.action: Freeze`), it waits until the one under way has ended.
+    """
     status, wanted = at.status, at.seen.revision
     assert status.candidate is not None  # noqa: S101 - a release is under way
-    if not wanted or wanted == status.candidate.hash or status.phase == "Frozen":
+    if not wanted or wanted == status.candidate.hash or stays(at):
         return None
     if status.stable is not None and wanted == status.stable.hash:
         return go_back(at, "Returned", "the template is stable's again")
@@ -80,6 +86,9 @@ def _start(at: Situation, why: str) -> CanaryStatus:
         step=0,
         steps=len(stages(at.spec)),
         step_since=None,
+        looking_since=None,
+        suspended_at=None,
+        lost=(),
         exposed_at=None,
         attempt=status.attempt + 1,
         forced=False,
@@ -101,9 +110,11 @@ def image_of(at: Situation) -> str:
 
 def _preparing(at: Situation) -> CanaryStatus:
     status = at.status
+    if at.spec.suspend:
+        return status
     gated = wait_for(at, "start")
     if gated is not None:
-        return fail(at, is_refused(gated)) if is_refused(gated) else gated
+        return fail(Situation(at.canary, gated, at.seen, at.now), is_refused(gated)) if is_refused(gated) else gated
     ready = at.pods_for(100 if status.fast or status.forced else stages(at.spec)[0].pods)
     if not _runs(at) or at.idle.ready < ready:
         return overdue(at) or status

@@ -5,7 +5,8 @@ from __future__ import annotations
 from operators.kit.conditions import Status
 
 from .problems import Problem
-from .situation import LOOKING, SETTLED, Situation
+from .situation import LOOKING, MOVING, SETTLED, Situation
+from .turning import stays
 
 RETURNED = "TrafficReturned"
 """The watchdog's condition."""
@@ -47,7 +48,15 @@ def story(at: Situation, found: tuple[Problem, ...]) -> str:
     status = at.status
     if status.phase in SETTLED and at.spec.suspend:
         return "suspended"
-    return "; ".join(filter(None, (status.doing, _awaited(at))))
+    return "; ".join(filter(None, (status.doing, _awaited(at), _waits_behind(at))))
+
+
+def _waits_behind(at: Situation) -> str:
+    """Say that a newer revision is there, which comes after the one that cannot go back."""
+    candidate = at.status.candidate
+    if candidate is None or at.status.phase not in MOVING or at.seen.revision in ("", candidate.hash) or not stays(at):
+        return ""
+    return "what the Deployment asks for by now comes after it"
 
 
 def _awaited(at: Situation) -> str:
@@ -56,6 +65,8 @@ def _awaited(at: Situation) -> str:
         return at.seen.trouble or f"unconfirmed: {at.unconfirmed}"
     if at.status.phase not in ("Analysing", "Held"):
         return ""
+    if at.status.unconfirmed_at is not None:
+        return f"holds, unconfirmed: {at.complaint or at.data_plane.problem or 'the gateway works with another weight'}"
     for metric in at.status.metrics:
         if metric.outage:
             return f"holds, {metric.name}: {metric.outage}"

@@ -17,7 +17,7 @@ def turn(at: Situation, phase: Phase, message: str, **changes: Any) -> CanarySta
     """Enter a phase."""
     if at.status.phase == phase:
         return at.status.but(doing=message, **changes)
-    entered = {"phase": phase, "phase_since": at.now, "quiet_since": None, "doing": message}
+    entered = {"phase": phase, "phase_since": at.now, "quiet_since": None, "unconfirmed_at": None, "doing": message}
     return at.status.but(**{**entered, **changes})
 
 
@@ -29,9 +29,12 @@ def go_back(at: Situation, outcome: str, reason: str) -> CanaryStatus:
 
 def fail(at: Situation, reason: str) -> CanaryStatus:
     """Harm is certain: go back, or freeze where the user says that this is worse."""
-    if at.spec.failure.action == "Freeze" and at.status.exposed_at is not None:
-        return turn(at, "Frozen", f"frozen: {reason}")
-    return go_back(at, "Failed", reason)
+    return turn(at, "Frozen", f"frozen: {reason}") if stays(at) else go_back(at, "Failed", reason)
+
+
+def stays(at: Situation) -> bool:
+    """Whether only a person may send this release back: it got requests, and the user says that going back is worse."""
+    return at.status.phase == "Frozen" or (at.spec.failure.action == "Freeze" and at.status.exposed_at is not None)
 
 
 def desired(at: Situation, weight: int) -> Weight:

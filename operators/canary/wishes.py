@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .gates import pass_manual
+from .gates import pass_by_hand
+from .judging import at_next_release
 from .looking import go_on
 from .models import CanaryStatus, GoingBack, Verb
 from .situation import MOVING, Situation
@@ -42,7 +43,9 @@ def _abort(at: Situation) -> CanaryStatus | None:
 
 
 def _promote(at: Situation) -> CanaryStatus | None:
-    opened = pass_manual(at)
+    opened = pass_by_hand(at)
+    if at.status.phase == "Frozen":  # past what has frozen it: what follows is judged by itself
+        opened = opened.but(evidence=at_next_release(opened.evidence), metrics=())
     if at.status.phase in ("Analysing", "Held", "Frozen"):
         return go_on(Situation(at.canary, opened, at.seen, at.now))
     return opened
@@ -60,5 +63,6 @@ def _retry(at: Situation) -> CanaryStatus | None:
     if at.status.phase == "RolledBack":
         return turn(at, "Idle", "to be tried again", failed=None)
     if at.status.phase == "Frozen":
-        return turn(at, "Shifting", "to be judged again", evidence={}, metrics=(), step_since=None)
+        asked = tuple(gate for gate in at.status.gates if gate.state != "Refused")
+        return turn(at, "Shifting", "to be judged again", evidence={}, metrics=(), step_since=None, gates=asked)
     return None

@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from .conditions import Condition, Status, set_condition
-from .errors import Blocked, Invalid, NotFound, PlatformError, Retry, Unavailable
+from .errors import ApiError, Blocked, Invalid, NotFound, PlatformError, Retry, Unavailable
 from .kube import KubeApi, Manifest, Ref
 from .logging import get_logger
 from .metrics import ACTIONS
@@ -25,6 +25,9 @@ from .queue import Backoff
 Spec = TypeVar("Spec", bound=BaseModel)
 Seen = TypeVar("Seen")
 RESYNC = timedelta(minutes=10)
+MOST_WAIT_S = 120.0
+_REFUSED = frozenset({400, 403, 422})
+"""Answers about what was written: the same will be refused again until somebody changes something."""
 
 
 class Action(Protocol):
@@ -67,6 +70,12 @@ class Operator(Generic[Spec, Seen]):
     status: Callable[[Any], Mapping[str, Any]] = field(default=lambda _plan: {})
     says: Callable[[Any], tuple[tuple[str, Status, str, str], ...]] = field(default=lambda _plan: ())
     """Conditions of a plan (type, status, reason, message): further ones, or in place of the loop's own."""
+    refused: Callable[[KubeApi, Manifest, Action, ApiError], Awaitable[str]] | None = None
+    """Told of an action that the API server refuses (400, 403, 422); returns the message of the Stalled condition."""
+    status_refused: Callable[[Any], Mapping[str, Any]] = field(default=lambda _plan: {})
+    """Status fields of a plan that could not be carried out: what is true all the same."""
+    most_wait_s: Callable[[Manifest], float] = field(default=lambda _resource: MOST_WAIT_S)
+    """The longest wait after failures, for a resource that must not be left alone for longer."""
     finalizer: str = ""
     """With it, a resource that is being deleted is served until its plan has taken this finalizer off."""
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -109,7 +118,7 @@ async def serve(operator: Operator[Spec, Seen], *, body: Mapping[str, Any], memo
 
 async def run(operator: Operator[Spec, Seen], api: KubeApi, wakes: Wakes, ref: Ref) -> None:
     """Serve one resource until it is gone or being deleted; a kopf daemon awaits this and is cancelled with it."""
-    backoff = Backoff(cap_s=120)
+    backoff = Backoff(cap_s=MOST_WAIT_S)
     failures = 0
     wakes.expect(ref)
     try:
@@ -123,7 +132,7 @@ async def run(operator: Operator[Spec, Seen], api: KubeApi, wakes: Wakes, ref: R
                 wait_s = error.after_s
             except PlatformError as error:
                 failures += 1
-                wait_s = backoff.after(failures)
+                wait_s = min(backoff.after(failures), operator.most_wait_s(resource))
                 log = get_logger(operator.name)
                 log.warning("will try again", object=str(ref), reason=str(error), wait_s=round(wait_s, 1))
             del resource  # it may wait for long: hundreds of them would be kept for nothing
@@ -185,11 +194,29 @@ async def _execute(operator: Operator[Spec, Seen], api: KubeApi, resource: Manif
         name = type(action).__name__
         try:
             await operator.execute[type(action)](api, resource, action)
-        except PlatformError:
+        except PlatformError as error:
             ACTIONS.labels(operator.name, name, "failed").inc()
+            if isinstance(error, ApiError) and error.status in _REFUSED:
+                await _tell_refused(operator, api, resource, plan, (action, error))
             raise
         ACTIONS.labels(operator.name, name, "done").inc()
         log.info("done", action=name, reason=action.reason)
+
+
+async def _tell_refused(
+    operator: Operator[Spec, Seen], api: KubeApi, resource: Manifest, plan: Plan, failed: tuple[Action, ApiError]
+) -> None:
+    """Tell the user what the API server does not let the operator do; the caller tries again later."""
+    action, error = failed
+    message = f"{type(action).__name__} ({action.reason}) was refused: {error}"
+    if operator.refused is not None:
+        message = await operator.refused(api, resource, action, error)
+    said = (
+        *_says("Ready", "False", "Refused", message),
+        *_says("Reconciling", "False", "Refused", ""),
+        *_says("Stalled", "True", "Refused", message),
+    )
+    await _publish(operator, api, resource, operator.status_refused(plan), said)
 
 
 async def _stalled(operator: Operator[Spec, Seen], api: KubeApi, resource: Manifest, error: Invalid) -> float:

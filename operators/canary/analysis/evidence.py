@@ -8,7 +8,7 @@ Rules of `absorb`, each because something would invent errors otherwise:
 - less than half of before is a restart, and all of it is new; a little less is a source that lags, so it is missing;
 - a replica is counted when all slots it used to report are there, or its shares would be wrong; what is missed for a
   minute is forgotten;
-- a gauge's levels stay as they are once the step is over: it is compared once, however long the step is held after;
+- a gauge is compared when the step ends, and again each time it has been read twice as often, never at every look;
 - a sample no younger than the last, or one that could not be taken, adds nothing; an outage is kept as such.
 
 Looks from before the exposure are welcome: they measure how stable's errors cluster and are counted nowhere else.
@@ -73,6 +73,26 @@ class Level(_Model):
     """The average since the step began."""
     looks: int
     """How many looks it is an average of."""
+    squares: float = 0.0
+    """The sum of their squared distances from the average."""
+    steps: float = 0.0
+    """The sum of the squared distances of each from the one before."""
+    last: float = 0.0
+    """The latest."""
+
+    def plus(self, value: float) -> Level:
+        """Add a look."""
+        looks = self.looks + 1
+        mean = self.mean + (value - self.mean) / looks
+        return Level(
+            replica=self.replica,
+            slot=self.slot,
+            mean=mean,
+            looks=looks,
+            squares=self.squares + (value - self.mean) * (value - mean),
+            steps=self.steps + (value - self.last) ** 2,
+            last=value,
+        )
 
 
 class MetricEvidence(_Model):
@@ -112,8 +132,10 @@ class MetricEvidence(_Model):
     """The counters as last read."""
     levels: list[Level] = Field(default_factory=list)
     """A gauge's averages."""
+    compared: list[Level] = Field(default_factory=list)
+    """The averages as they were when they were compared last in this step."""
     steps: int = 0
-    """Steps that were begun, for a gauge: each compares it once more."""
+    """How often a gauge is compared by now: once a step, and once more each time it was read twice as often."""
 
     @model_validator(mode="after")
     def _is_of_this_version(self) -> Self:
@@ -152,7 +174,7 @@ class Evidence(_Model):
 def absorb(
     evidence: Evidence, sample: Sample, canary: Slot, kind: Kind = "count", *, step_ends: bool = False
 ) -> Evidence:
-    """Add one look at one metric. With `step_ends` a gauge keeps the levels that are compared then."""
+    """Add one look at one metric. With `step_ends` a gauge's levels are compared as they are then."""
     before = evidence.of(sample.metric)
     if before.canary_slot not in (None, canary):
         raise ValueError(f"evidence of slot {before.canary_slot} cannot take looks at {canary}: start a new release")
@@ -165,14 +187,24 @@ def absorb(
     known = before.model_copy(update={"canary_slot": canary})
     if kind == "count":
         return evidence.replacing(_absorb_counts(known, readings, sample.at, canary))
-    if step_ends and any(one.slot == canary for one in known.levels):
-        return evidence.replacing(known.model_copy(update={"updated": sample.at, "outage": ""}))
-    return evidence.replacing(_absorb_levels(known, readings, sample.at, canary))
+    if step_ends and not known.compared:
+        known = known.model_copy(update={"compared": known.levels})
+    known = _absorb_levels(known, readings, sample.at, canary)
+    if step_ends and 0 < 2 * _looks(known.compared, canary) <= _looks(known.levels, canary):
+        known = known.model_copy(update={"compared": known.levels, "steps": max(known.steps, 1) + 1})
+    return evidence.replacing(known)
+
+
+def _looks(levels: Iterable[Level], canary: Slot) -> int:
+    return max((one.looks for one in levels if one.slot == canary), default=0)
+
+
+_NEXT_STEP: dict[str, object] = {"levels": [], "compared": []}
 
 
 def next_step(evidence: Evidence) -> Evidence:
     """Start the gauges anew: each step compares its own levels. Counts go on."""
-    return Evidence(metrics=[one.model_copy(update={"levels": [], "steps": one.steps + 1}) for one in evidence.metrics])
+    return Evidence(metrics=[one.model_copy(update=_NEXT_STEP | {"steps": one.steps + 1}) for one in evidence.metrics])
 
 
 def next_release(evidence: Evidence) -> Evidence:
@@ -246,11 +278,9 @@ def _absorb_levels(before: MetricEvidence, readings: list[Reading], at: datetime
         if reading.counts.total <= 0:
             continue
         value = reading.counts.events / reading.counts.total
-        old = levels.get((reading.replica, reading.slot))
-        mean, looks = (old.mean, old.looks + 1) if old else (value, 1)
-        levels[reading.replica, reading.slot] = Level(
-            replica=reading.replica, slot=reading.slot, mean=mean + (value - mean) / looks, looks=looks
-        )
+        key = reading.replica, reading.slot
+        first = Level(replica=reading.replica, slot=reading.slot, mean=value, looks=1, last=value)
+        levels[key] = levels[key].plus(value) if key in levels else first
     seen = any(one.slot == canary for one in levels.values())
     changes = {
         "updated": at,

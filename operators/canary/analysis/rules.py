@@ -34,6 +34,10 @@ class MetricRule:
     """The largest allowed event rate, or level of a gauge (the smallest, where `direction` is down)."""
     required: bool = True
     """Whether a step waits for this metric to be Safe; Harm counts either way."""
+    innocent: bool = False
+    """Safe while nothing speaks against it: for what is so rare that a release never lasts long enough to show it."""
+    unit: str = "requests"
+    """What is counted, for people."""
     direction: Direction = "up"
     """Which way is worse, for gauges. Counts are bad events, so up."""
 

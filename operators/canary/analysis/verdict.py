@@ -7,7 +7,7 @@ same evidence gives the same verdict, whoever asks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -16,7 +16,7 @@ import numpy as np
 from operators.canary.terms import Counts, other
 
 from . import gauges
-from .decision import Counted, Limits, Weighed, weigh
+from .decision import LEANS, Counted, Limits, Weighed, weigh
 from .evidence import Evidence, Level, MetricEvidence
 from .forecast import needed_requests
 from .rules import MetricRule, spent
@@ -109,7 +109,7 @@ def _judge_count(rule: MetricRule, known: MetricEvidence) -> Finding:
     verdict: Verdict = "Inconclusive"
     if weighed.is_harm(rule.alpha):
         verdict = "Harm"
-    elif weighed.is_safe(rule.beta):
+    elif weighed.is_safe(rule.beta) or (rule.innocent and _is_innocent(known, weighed)):
         verdict = "Safe"
     need = needed_requests(counted, known.stable, limits, rule) if verdict == "Inconclusive" else None
     eta = need / known.rate if need is not None and known.rate > 0 else None
@@ -118,7 +118,7 @@ def _judge_count(rule: MetricRule, known: MetricEvidence) -> Finding:
     return Finding(
         rule.name,
         verdict,
-        _reason(rule, known, weighed, verdict) + _still(verdict, need, eta),
+        _reason(rule, known, weighed, verdict) + _still(rule, verdict, need, eta),
         canary,
         stable,
         estimate,
@@ -130,6 +130,11 @@ def _judge_count(rule: MetricRule, known: MetricEvidence) -> Finding:
         need_requests=need,
         eta_seconds=eta,
     )
+
+
+def _is_innocent(known: MetricEvidence, weighed: Weighed) -> bool:
+    """Whether nothing speaks against the canary; of what was not looked at nothing is said."""
+    return known.canary.total > 0 and max(float(weighed.slo_harm), float(weighed.relative_harm)) < LEANS
 
 
 def _interval(rule: MetricRule, known: MetricEvidence) -> tuple[float | None, float, float | None]:
@@ -147,7 +152,7 @@ def _interval(rule: MetricRule, known: MetricEvidence) -> tuple[float | None, fl
 def _reason(rule: MetricRule, known: MetricEvidence, weighed: Weighed, verdict: Verdict) -> str:
     """Say in one sentence what the counts are and what they mean."""
     mine, theirs = known.canary, known.stable
-    rates = f"{mine.events:.0f} of {mine.total:.0f} requests ({mine.rate:.2%})"
+    rates = f"{mine.events:.0f} of {mine.total:.0f} {rule.unit} ({mine.rate:.2%})"
     if rule.tolerance is not None:
         rates += f" against stable's {theirs.rate:.2%}"
     if verdict == "Inconclusive":
@@ -159,12 +164,12 @@ def _reason(rule: MetricRule, known: MetricEvidence, weighed: Weighed, verdict: 
     return f"{rates}: more than {1 + (rule.tolerance or 0):g} times stable's"
 
 
-def _still(verdict: Verdict, need: int | None, eta: float | None) -> str:
+def _still(rule: MetricRule, verdict: Verdict, need: int | None, eta: float | None) -> str:
     if verdict != "Inconclusive":
         return ""
     if need is None:
-        return ", and at these rates more requests will not tell soon"
-    return f"; needs {need} more requests" + ("" if eta is None else f", about {_duration(eta)}")
+        return f", and at these rates more {rule.unit} will not tell soon"
+    return f"; needs {need} more {rule.unit}" + ("" if eta is None else f", about {_duration(eta)}")
 
 
 def _duration(seconds: float) -> str:
@@ -177,14 +182,14 @@ def _judge_gauge(rule: MetricRule, known: MetricEvidence, *, step_ends: bool) ->
     if not step_ends:
         return Finding(rule.name, "Inconclusive", "is compared when the step ends", e_needed=1 / rule.alpha)
     alpha = spent(rule.alpha, known.steps)
-    compared = _compare(rule, known.levels, known)
+    compared = _compare(rule, known.compared or known.levels, known)
     if not compared:
         return Finding(rule.name, "Inconclusive", "no levels of both slots in this step", e_needed=1 / alpha)
     worst = min(compared, key=lambda one: (one.probability, not one.beyond))
     level = f"level {worst.canary:.4g}, allowed {worst.limit:.4g}"
     probability = min(1.0, worst.probability * len(compared))
     verdict: Verdict = "Inconclusive"
-    reason = f"{level}: beyond, but too few replicas or too close to be sure"
+    reason = f"{level}: beyond, but too few readings or too close to be sure"
     if probability <= alpha:
         verdict, reason = "Harm", f"{level}: beyond what chance explains"
     elif not any(one.beyond for one in compared):
@@ -197,18 +202,31 @@ def _compare(rule: MetricRule, levels: Sequence[Level], known: MetricEvidence) -
     """Compare with stable and with the limit, whichever is asked for; empty where a level is missing for that."""
     if known.canary_slot is None:
         return []
-    mine = np.array([one.mean for one in levels if one.slot == known.canary_slot])
-    theirs = np.array([one.mean for one in levels if one.slot == other(known.canary_slot)])
+    of_mine = [one for one in levels if one.slot == known.canary_slot]
+    of_theirs = [one for one in levels if one.slot == other(known.canary_slot)]
+    mine, theirs = (np.array([one.mean for one in of]) for of in (of_mine, of_theirs))
     down = rule.direction == "down"
     if not len(mine) or (rule.tolerance is not None and not len(theirs)):
         return []
     compared = []
     if rule.tolerance is not None:
         factor = 1 / (1 + rule.tolerance) if down else 1 + rule.tolerance
-        compared.append(gauges.compare(mine, theirs, factor=factor, down=down))
+        if len(mine) == len(theirs) == 1:
+            compared.append(gauges.compare_series(_series(of_mine), _series(of_theirs), factor=factor, down=down))
+        else:
+            compared.append(gauges.compare(mine, theirs, factor=factor, down=down))
     if rule.slo is not None:
-        compared.append(gauges.against(mine, rule.slo, down=down))
+        alone = len(mine) == 1
+        own = gauges.series_against(_series(of_mine), rule.slo, down=down) if alone else None
+        found = own or gauges.against(mine, rule.slo, down=down)
+        # Going back to a stable that breaks it as well helps nobody.
+        excused = len(theirs) > 0 and (theirs.mean() < rule.slo if down else theirs.mean() > rule.slo)
+        compared.append(replace(found, probability=1.0) if excused else found)
     return compared
+
+
+def _series(levels: Sequence[Level]) -> gauges.Series:
+    return gauges.Series(levels[0].mean, levels[0].looks, levels[0].squares, levels[0].steps)
 
 
 def _array(value: float) -> Array:

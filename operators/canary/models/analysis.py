@@ -104,6 +104,8 @@ class PodsSource(Model):
     """The slots' pods, from the Kubernetes API."""
 
     signal: Literal["restarts", "notReady"] = "restarts"
+    """restarts: of containers, among the seconds that pods lived; within its slo (0.0002 a second) while none speaks
+    against it. notReady: the share of pods that are not ready, a gauge."""
 
 
 class Metric(Model):
@@ -113,7 +115,8 @@ class Metric(Model):
 
     name: str = Field(min_length=1, max_length=63, pattern="^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
     kind: Literal["count", "gauge"] = "count"
-    """count: bad events among all, judged at every look. gauge: compared once, at a step's end."""
+    """count: bad events among all, judged at every look. gauge: a level, compared when a step's hold is over, and again
+    each time it was read twice as often; replicas with each other, or the readings where a slot has one."""
     gateway: GatewaySource | None = None
     prometheus: PrometheusSource | None = None
     cloud_watch: CloudWatchSource | None = None

@@ -166,7 +166,15 @@ class CanaryStatus(Model):
     """From 1; 0 before the first."""
     steps: int = 0
     step_since: Time | None = None
-    """Since when the step's weight is confirmed."""
+    """Since when the step's weight is confirmed; later by what it was not confirmed meanwhile."""
+    looking_since: Time | None = None
+    """Since when the step is looked at, whatever interrupted it; maxHold counts from here."""
+    unconfirmed_at: Time | None = None
+    """Since when the weight of the step that is looked at is not confirmed any more; its hold stands."""
+    suspended_at: Time | None = None
+    """Since when the release is suspended; its clocks stand."""
+    lost: tuple[Time, ...] = Field(default=(), max_length=8)
+    """When the candidate has lost pods that had been ready."""
     exposed_at: Time | None = None
     """When the candidate got its first request at the earliest."""
     attempt: int = 0

@@ -77,6 +77,42 @@ def test_a_pods_seconds_are_no_requests() -> None:
     assert looks((CRASHES,), 0, 5).requests == 0
 
 
+RESTARTS = Metric.model_validate({"name": "restarts", "pods": {}})
+
+
+def crashes(times: list[float], seconds: int, pods: int = 1) -> Judgement:
+    """Look at pods of the candidate, of which the first crashes at these times, beside nine quiet ones of stable."""
+    kept: dict[str, Any] = {}
+    judged = Judgement("Inconclusive")
+    for second in range(0, seconds + 1, 2):
+        at = START + timedelta(seconds=second)
+        quiet = [Reading(f"a-{pod}", "a", Counts(0, float(second))) for pod in range(9)]
+        mine = [Reading(f"b-{pod}", "b", Counts(0, float(second))) for pod in range(1, pods)]
+        sick = Reading("b-0", "b", Counts(float(sum(one <= second for one in times)), float(second)))
+        sample = Sample("restarts", at, (*quiet, *mine, sick))
+        judged = judge(Case((RESTARTS, ERRORS.but(required=False)), 0.01, kept, (sample,), "b", at))
+        kept = dict(judged.evidence)
+    return judged
+
+
+def test_pods_that_stay_up_block_no_release() -> None:
+    assert crashes([], 10).verdict == "Safe"
+    assert crashes([], 600, pods=4).verdict == "Safe"
+
+
+def test_a_pod_that_crashes_at_every_start_is_harm_within_a_minute() -> None:
+    """As the kubelet starts it again: at once, after 10 s, after 20 s, after 40 s."""
+    judged = crashes([2, 13, 35], 60)
+    assert judged.verdict == "Harm"
+    assert "pod seconds" in judged.reason
+    assert crashes([2, 13, 35], 60, pods=4).verdict == "Harm"
+
+
+def test_a_single_restart_is_no_harm() -> None:
+    assert crashes([20], 30).verdict != "Harm"
+    assert crashes([20], 1200).verdict == "Safe"
+
+
 def test_what_a_spec_leaves_out_is_as_the_analysis_has_it() -> None:
     plain, default = (
         rules_of((Metric.model_validate({"name": "errors", "gateway": {}}),), 0.01)[0],

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from operators.canary.analysis.evidence import Evidence, MetricEvidence, absorb, next_step
@@ -140,19 +141,69 @@ def gauge(levels: Slots, second: float) -> Sample:
     return Sample("memory", at(second), tuple(Reading(pod, slot, Counts(level, 1)) for pod, slot, level in levels))
 
 
-def test_a_gauge_is_compared_once_a_step_however_long_the_step_is_held() -> None:
+def test_a_gauge_is_compared_at_a_steps_end_and_then_only_when_read_twice_as_often() -> None:
     """A level that wanders passes any limit some time: who looks again and again would see it."""
     memory = MetricRule("memory", "gauge", tolerance=0.2)
     fine = tuple((f"{slot}{pod}", slot, 100.0 + pod) for slot in SLOTS for pod in range(3))
     high = tuple((pod, slot, level * (4 if slot == "b" else 1)) for pod, slot, level in fine)
-    evidence = absorb(next_step(Evidence()), gauge(fine, 0), "b", "gauge")
-    evidence = absorb(evidence, gauge(fine, 2), "b", "gauge", step_ends=True)
-    assert judge(memory, evidence, at(2), step_ends=True).verdict == "Safe"
-    for second in range(4, 40, 2):
+    evidence, told = next_step(Evidence()), []
+    for second in range(10):
+        evidence = absorb(evidence, gauge(fine, second), "b", "gauge")
+    for second in range(10, 40):
         evidence = absorb(evidence, gauge(high, second), "b", "gauge", step_ends=True)
-        assert judge(memory, evidence, at(second), step_ends=True).verdict == "Safe"
+        told.append(judge(memory, evidence, at(second), step_ends=True).verdict)
+    assert told[:9] == ["Safe"] * 9
+    assert told[-1] == "Harm"
+    assert evidence.of("memory").steps == 3
     again = absorb(next_step(evidence), gauge(high, 40), "b", "gauge")
     assert judge(memory, again, at(40), step_ends=True).verdict == "Harm"
+
+
+def one_each(canary: list[float], stable: list[float], **rule: object) -> Verdict:
+    """What a step says in which each slot has one reading a look."""
+    evidence = next_step(Evidence())
+    for second, levels in enumerate(zip(canary, stable, strict=True)):
+        readings = tuple((slot, slot, level) for slot, level in zip(("b", "a"), levels, strict=True))
+        evidence = absorb(evidence, gauge(readings, second), "b", "gauge")  # type: ignore[arg-type]
+    memory = MetricRule("memory", "gauge", alpha=0.005, **rule)  # type: ignore[arg-type]
+    return judge(memory, evidence, at(len(canary)), step_ends=True).verdict
+
+
+def wave(level: float, looks: int = 15) -> list[float]:
+    """A level that scatters by a tenth, without any order."""
+    return [level * (1 + 0.1 * ((7 * look) % 5 - 2) / 2) for look in range(looks)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "canary", "stable", "rule", "verdict"),
+    [
+        ("three times as much", wave(300), wave(100), {"tolerance": 1.0}, "Harm"),
+        ("as much", wave(100), wave(100), {"tolerance": 1.0}, "Safe"),
+        ("beyond the objective", wave(300), wave(100), {"tolerance": None, "slo": 200.0}, "Harm"),
+        ("within the objective", wave(100), wave(100), {"tolerance": None, "slo": 200.0}, "Safe"),
+        ("stable breaks it as well", wave(300), wave(300), {"tolerance": None, "slo": 200.0}, "Inconclusive"),
+        ("never ready", [1.0] * 15, [0.0] * 15, {"tolerance": 1.0, "slo": 0.1}, "Harm"),
+        ("still, seen for too short", [1.0] * 15, [0.0] * 15, {"tolerance": 1.0}, "Inconclusive"),
+        ("still, and long enough", [1.0] * 40, [0.0] * 40, {"tolerance": 1.0}, "Harm"),
+        ("a slope: only one way to look", list(range(15, 30)), [10.0] * 15, {"tolerance": 1.0}, "Inconclusive"),
+        ("less is worse", wave(10), wave(100), {"tolerance": 1.0, "direction": "down"}, "Harm"),
+    ],
+)
+def test_one_reading_a_slot_can_end_either_way(
+    reason: str, canary: list[float], stable: list[float], rule: dict[str, object], verdict: Verdict
+) -> None:
+    assert one_each(canary, stable, **rule) == verdict, reason
+
+
+def test_a_gauge_that_wanders_as_stables_does_is_hardly_ever_harm() -> None:
+    random = np.random.default_rng(4)
+    harms = 0
+    for _ in range(300):
+        noise = random.standard_normal((2, 30))
+        for look in range(1, 30):
+            noise[:, look] += 0.8 * noise[:, look - 1]
+        harms += one_each(*(list(10 + row) for row in noise), tolerance=0.0) == "Harm"
+    assert harms <= 3
 
 
 def test_the_comparisons_of_all_steps_share_the_risk() -> None:

@@ -1,14 +1,15 @@
 """The loop: what the user sees of a plan, of a mistake and of an outage."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from pydantic import BaseModel, ConfigDict
 
-from operators.kit.errors import Blocked, Invalid, Unavailable
+from operators.kit.errors import ApiError, Blocked, Invalid, Unavailable
 from operators.kit.kube import KubeApi, Manifest, Ref
 from operators.kit.loop import Operator, Wakes, reconcile, serve
 from operators.kit.testing import FakeKubeApi
@@ -132,3 +133,16 @@ async def test_the_daemon_is_woken_survives_an_outage_and_ends_with_its_resource
         await api.delete(WIDGET)
         wakes.wake(WIDGET)
         await daemon
+
+
+async def test_what_the_server_refuses_is_a_condition_and_what_is_true_all_the_same_is_published() -> None:
+    api = cluster({"size": 2})
+    refusal = ApiError(422, "Invalid", "size: not on a Sunday")
+    api.faults.add(lambda call: call.verb == "apply", refusal)
+    resource = await api.get(WIDGET)
+    assert resource is not None
+    operator = replace(OPERATOR, status_refused=lambda made: {"seen": made.message})
+    with pytest.raises(ApiError):
+        await reconcile(operator, api, resource)
+    assert conditions(api)["Stalled"] == ("True", "WriteSize (size is unset) was refused: size: not on a Sunday")
+    assert (api.find(WIDGET) or {})["status"]["seen"] == "writing"
