@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from .analysis.evidence import Evidence, absorb, next_release, next_step
+from .analysis.evidence import Evidence, MetricEvidence, absorb, next_release, next_step
 from .analysis.rules import Direction, MetricRule, share
 from .analysis.verdict import Finding, Verdict, combine
 from .analysis.verdict import judge as judge_metric
@@ -41,7 +41,7 @@ def judge(case: Case) -> Judgement:
     return Judgement(
         verdict,
         _reason(verdict, findings, rules),
-        requests=max((one.canary.total for one in findings if one.metric in _requests(case.metrics)), default=0.0),
+        requests=max((_in_step(evidence.of(name)) for name in _requests(case.metrics)), default=0.0),
         evidence=written(evidence),
         metrics=tuple(_status(finding) for finding in findings),
     )
@@ -95,6 +95,10 @@ def _requests(metrics: Iterable[Metric]) -> set[str]:
     return {metric.name for metric in metrics if metric.kind == "count" and metric.pods is None}
 
 
+def _in_step(known: MetricEvidence) -> float:
+    return known.canary.total - known.before_step
+
+
 def _verdict(findings: Sequence[Finding], rules: Sequence[MetricRule]) -> Verdict:
     combined = combine(findings, rules)
     # Where no metric is required, none is waited for.
@@ -120,6 +124,7 @@ def _status(finding: Finding) -> MetricStatus:
         low=_rounded(finding.low),
         high=_rounded(finding.high),
         e_value=_rounded(finding.e_value),
+        e_needed=_rounded(finding.e_needed),
         dispersion=_rounded(finding.dispersion),
         need_requests=finding.need_requests,
         eta="" if eta is None else format_duration(timedelta(seconds=round(eta))),

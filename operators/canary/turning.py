@@ -65,6 +65,9 @@ def past(at: Situation, outcome: str, reason: str) -> tuple[Past, ...]:
             "outcome": outcome,
             "reason": reason,
             "alarm": at.status.alarm,
+            "dispersion": max(
+                (one.dispersion for one in at.status.metrics if one.dispersion is not None), default=None
+            ),
             "started": candidate.since,
             "ended": at.now,
         }

@@ -18,7 +18,7 @@ class Judgement:
     verdict: Literal["Harm", "Safe", "Inconclusive"]
     reason: str = ""
     requests: float = 0.0
-    """How many the candidate has had, by the metric that counts most."""
+    """How many the candidate has had in this step, by the metric that counts most."""
     evidence: Mapping[str, Any] = field(default_factory=dict)
     """For status: what the next look goes on from."""
     metrics: tuple[MetricStatus, ...] = ()

@@ -16,10 +16,15 @@ from hypothesis import strategies as st
 from operators.canary.capacity import Shift, allowed, needed, possible
 from operators.canary.configs import references, with_copies
 from operators.canary.models.base import format_duration, parse_duration
-from tests.support.canary_world import CANARY, World, spec
+from tests.support.canary_world import CANARY, ROUTE, World, spec
 
 EVENTS = ("push 2", "push 3", "push bad", "push 1", "harm", "safe", "unknown", "grow", "shrink", "abort", "promote",
-          "full", "retry", "suspend", "resume", "blind", "see", "sick", "well", "look", "wait", "restart")  # fmt: skip
+          "full", "retry", "suspend", "resume", "blind", "see", "sick", "well", "look", "wait", "rest", "lose", "config 1", "config 2", "steps 1", "steps 3",
+          "unroute")  # fmt: skip
+STEPS = {
+    "1": [{"weight": 30, "hold": "5s"}],
+    "3": [{"weight": 5, "hold": "5s"}, {"weight": 20, "hold": "5s"}, {"weight": 60, "hold": "5s", "maxHold": "9s"}],
+}
 SHIFTS = st.builds(
     Shift,
     current=st.integers(0, 100),
@@ -29,7 +34,7 @@ SHIFTS = st.builds(
     replicas=st.integers(0, 30),
     going_back=st.booleans(),
 )
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=16, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 async def happen(world: World, event: str) -> None:
@@ -48,6 +53,20 @@ async def happen(world: World, event: str) -> None:
         await world.change(suspend=word == "suspend")
     world.gateway = {"blind": False, "see": True}.get(word, world.gateway)
     world.kubelet = {"sick": False, "well": True}.get(word, world.kubelet)
+    if word == "config":
+        world.configure(what)
+    if word == "steps":
+        await world.change(steps=STEPS[what])
+    if word == "lose" and (world.replicas("web-b") or 0) > 0:
+        world.lose("web-b", 0)
+        await world.look()
+    if word == "unroute" and world.api.find(ROUTE) is not None:
+        await world.api.delete(ROUTE)
+    if word == "rest":  # nothing happens, no time passes: it comes to an end, and stays there
+        await world.settle()
+        before = world.api.store.version
+        await world.look()
+        assert world.api.store.version == before, "a plan applied to its own result is empty"
     if word == "wait":
         world.now += timedelta(seconds=7)
     world.control()
@@ -73,7 +92,9 @@ def test_whatever_happens_in_whatever_order_it_ends_where_the_template_asks(
     events: list[str], dynamic: bool, freeze: bool
 ) -> None:
     async def story() -> None:
-        world = World(spec(dynamicStableScale=dynamic, failure={"action": "Freeze" if freeze else "Rollback"}))
+        failure = {"action": "Freeze" if freeze else "Rollback"}
+        world = World(spec(dynamicStableScale=dynamic, failure=failure), config=True)
+        world.configure("0")
         await world.adopted()
         for event in events:
             await happen(world, event)
@@ -95,7 +116,8 @@ def test_whatever_happens_in_whatever_order_it_ends_where_the_template_asks(
 @given(events=st.lists(st.sampled_from(EVENTS), max_size=15), verdict=st.sampled_from(["Harm", "Safe"]))
 def test_deleted_at_any_time_it_gives_everything_back(events: list[str], verdict: str) -> None:
     async def story() -> None:
-        world = World()
+        world = World(config=True)
+        world.configure("0")
         await world.adopted()
         for event in events:
             await happen(world, event)

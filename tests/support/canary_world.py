@@ -83,6 +83,8 @@ class World:
     actions: list[Action] = field(default_factory=list)
     phases: list[str] = field(default_factory=list)
     dies_at: str = ""
+    config: bool = False
+    """Whether what is pushed refers to ConfigMap settings."""
 
     def __post_init__(self) -> None:
         self.api = FakeKubeApi(now=lambda: self.now)
@@ -130,12 +132,19 @@ class World:
         """Patch the Canary's spec."""
         await self.api.patch(CANARY, {"spec": fields})
 
+    def configure(self, value: str) -> None:
+        """Have the ConfigMap say something else."""
+        metadata = {"name": "settings", "namespace": NAMESPACE}
+        self.api.seed({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"A": value}})
+
     async def act(self, verb: str, id_: str = "") -> None:
         await self.change(action={"id": id_ or f"{verb}-{len(self.phases)}-{self.now.timestamp()}", "verb": verb})
 
     async def push(self, image: str) -> None:
         """Have the template ask for another image."""
-        container = {"name": "main", "image": image}
+        container: dict[str, Any] = {"name": "main", "image": image}
+        if self.config:
+            container["envFrom"] = [{"configMapRef": {"name": "settings"}}]
         await self.api.patch(TEMPLATE, {"spec": {"template": {"spec": {"containers": [container]}}}})
         self.control()
 

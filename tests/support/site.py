@@ -65,6 +65,8 @@ class Site:
     env: Mapping[str, str] = field(default_factory=dict)
     """What every version gets, unless its push says otherwise."""
     name: str = "web"
+    others: list[Users] = field(default_factory=list)
+    """Who came under other host names; no request of theirs may fail either."""
 
     @property
     def host(self) -> str:

@@ -114,6 +114,8 @@ class MetricEvidence(_Model):
     """The canary's counts."""
     stable: Tally = Tally()
     """Stable's counts since the canary was exposed."""
+    before_step: float = 0.0
+    """The canary's requests before the step began that is looked at."""
     incidents: int = 0
     """Looks at which the canary had events, those left out that follow another too closely."""
     incident_at: datetime | None = None
@@ -199,12 +201,13 @@ def _looks(levels: Iterable[Level], canary: Slot) -> int:
     return max((one.looks for one in levels if one.slot == canary), default=0)
 
 
-_NEXT_STEP: dict[str, object] = {"levels": [], "compared": []}
-
-
 def next_step(evidence: Evidence) -> Evidence:
-    """Start the gauges anew: each step compares its own levels. Counts go on."""
-    return Evidence(metrics=[one.model_copy(update=_NEXT_STEP | {"steps": one.steps + 1}) for one in evidence.metrics])
+    """Start the gauges anew: each step compares its own levels. Counts go on, and it is noted where they stood."""
+    return Evidence(metrics=[one.model_copy(update=_begun(one)) for one in evidence.metrics])
+
+
+def _begun(one: MetricEvidence) -> dict[str, object]:
+    return {"levels": [], "compared": [], "steps": one.steps + 1, "before_step": one.canary.total}
 
 
 def next_release(evidence: Evidence) -> Evidence:

@@ -22,6 +22,8 @@ from . import Outage, Target, look
 from .bounded import Ask, Http
 
 STALE_S = 60
+MOST_SERIES = 100
+"""Of one slot: each is kept in the Canary's status, which must fit into one object."""
 _FIELD = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -106,6 +108,10 @@ class PrometheusPair:
             raise Outage(f"no series for {filled}")
         if not self._queries.by and len(series) > 1:
             raise Outage(f"{len(series)} series for {filled}: sum them, or say by which label replicas differ")
+        if len(series) > MOST_SERIES:
+            raise Outage(
+                f"{len(series)} series for {filled}, at most {MOST_SERIES}: sum them, or take a label with fewer values"
+            )
         found: dict[str, float] = {}
         for one in series:
             replica = one.labels.get(self._queries.by, "") if self._queries.by else "prometheus"

@@ -45,7 +45,7 @@ class Patience(Model):
     hold: Duration = timedelta(seconds=30)
     """At least so long, however good it looks."""
     min_requests: int = Field(default=0, ge=0)
-    """At least so many requests reached the candidate since it was first exposed. Needs a metric of kind count."""
+    """At least so many requests reached the candidate in this step. Needs a metric of kind count."""
     max_hold: Duration | None = None
     """Without a verdict after so long, it is Held for somebody to decide; it waits on where absent."""
 

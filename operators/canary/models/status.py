@@ -98,7 +98,9 @@ class MetricStatus(Model):
     low: float | None = None
     high: float | None = None
     e_value: float | None = None
-    """Evidence for harm; the release goes back when it reaches 1/alpha for this metric."""
+    """Evidence for harm; the release goes back when it reaches `eNeeded`."""
+    e_needed: float | None = None
+    """1/alpha of this metric: the risk of a false alarm of the release, shared over its metrics."""
     dispersion: float | None = None
     """How much more bad events cluster than independent ones would; evidence is divided by it."""
     need_requests: int | None = None
@@ -134,7 +136,9 @@ class Past(Model):
     outcome: Outcome
     reason: str = ""
     alarm: str = ""
-    """In mode observe: what would have been harm."""
+    """In mode observe: what would have been harm; with a version beside itself, a false alarm."""
+    dispersion: float | None = None
+    """The most that bad events of any metric clustered, against independent ones."""
     started: Time
     ended: Time
 

@@ -13,7 +13,7 @@ from multiprocessing import get_context
 import numpy as np
 
 from tests.benchmarks.canary_rules.others import Argo, Flagger, Kayenta
-from tests.benchmarks.canary_rules.ours import BARE, DEFAULT, Ours
+from tests.benchmarks.canary_rules.ours import BARE, DEFAULT, SHIPPED, Ours, shipped
 from tests.benchmarks.canary_rules.releases import Outcome, Releases, follow
 from tests.benchmarks.canary_rules.traffic import Case, Clustering
 
@@ -30,6 +30,7 @@ _CLUSTERED: dict[str, tuple[Clustering, ...]] = {
 RULES: dict[str, Callable[[int], Releases]] = {
     "ours": Ours,
     "ours-default": lambda releases: Ours(releases, limits=DEFAULT),
+    "ours-shipped": lambda releases: Ours(releases, shipped(), DEFAULT, SHIPPED),
     "ours-bare": lambda releases: Ours(releases, limits=BARE),
     "argo-0": lambda releases: Argo(releases, 0),
     "argo-3": lambda releases: Argo(releases, 3),

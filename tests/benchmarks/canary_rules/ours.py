@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from scipy.special import xlogy
 
 from operators.canary.analysis import dispersion
@@ -18,9 +21,11 @@ from operators.canary.analysis.decision import LEAST_INCIDENTS, Counted, Limits,
 from operators.canary.analysis.evidence import INCIDENT_S
 from operators.canary.analysis.sequence import LOG_RATIOS, Array, at_ratio, relative_gain
 from operators.canary.measured import ERRORS_SLO
+from operators.canary.models.spec import Step as Spec
 from tests.benchmarks.canary_rules.releases import Releases
 from tests.benchmarks.canary_rules.traffic import TICK_S, Tick
 
+ROOT = Path(__file__).parents[3]
 Mask = NDArray[np.bool_]
 
 
@@ -31,6 +36,13 @@ class Step:
     weight: float
     hold_s: float = 60.0
     min_requests: float = 500.0
+
+
+def shipped() -> tuple[Step, ...]:
+    """Return the steps of charts/service, as a release goes through them that says nothing of its own."""
+    values = yaml.safe_load((ROOT / "charts/service/values.yaml").read_text())
+    steps = TypeAdapter(tuple[Spec, ...]).validate_python(values["canary"]["steps"])
+    return tuple(Step(one.weight / 100, one.hold.total_seconds(), one.min_requests) for one in steps)
 
 
 STEPS = (Step(0.1), Step(0.25), Step(0.5), Step(1.0))
@@ -44,6 +56,8 @@ NAMES = {
     DEFAULT.slo: f"AutoMatrix, objective {1 - ERRORS_SLO:.0%}",
     BARE.slo: "AutoMatrix without an objective",
 }
+SHIPPED = "AutoMatrix, as shipped"
+"""The default metrics and the steps of charts/service; promoted after the last, without a step at full weight."""
 METRICS = 2
 """Alpha is 1 % a release, shared with the latency metric that is not simulated here."""
 ALPHA = 0.01 / METRICS
@@ -53,9 +67,9 @@ BETA = 0.05
 class Ours(Releases):
     """Anytime-valid verdicts; a step ends when the metric is Safe, its hold is over and its requests were seen."""
 
-    def __init__(self, releases: int, steps: tuple[Step, ...] = STEPS, limits: Limits = LIMITS) -> None:
+    def __init__(self, releases: int, steps: tuple[Step, ...] = STEPS, limits: Limits = LIMITS, name: str = "") -> None:
         super().__init__(releases, steps[0].weight)
-        self.name = NAMES[limits.slo]
+        self.name = name or NAMES[limits.slo]
         self._steps, self._limits = steps, limits
         self._step = np.zeros(releases, dtype=np.int64)
         self._since = np.zeros(releases)

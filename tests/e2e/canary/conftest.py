@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
@@ -54,8 +55,12 @@ async def together(*stories: Awaitable[None]) -> None:
         raise ExceptionGroup("stories that did not go as told", failures)
 
 
+LEAST = 20
+"""Releases that all stories together tell."""
+
+
 @pytest.fixture(scope="session")
-def totals(pytestconfig: pytest.Config) -> Iterator[Totals]:
+def totals(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Iterator[Totals]:
     counted = Totals()
     yield counted
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
@@ -65,6 +70,12 @@ def totals(pytestconfig: pytest.Config) -> Iterator[Totals]:
             f"\ncanaries: {counted.releases} releases ({ended}), {counted.requests} requests, {counted.failed} failed, "
             f"{counted.on_purpose} more by versions that fail on purpose"
         )
+    here = Path(__file__).parent
+    ran = {item.path for item in request.session.items if item.path.parent == here}
+    narrowed = pytestconfig.getoption("keyword") or pytestconfig.getoption("markexpr")
+    if not narrowed and ran == set(here.glob("test_*.py")) and not request.session.testsfailed:
+        assert counted.releases >= LEAST, f"{counted.releases} releases, and {LEAST} were to be told"
+        assert counted.failed == 0
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,7 @@ def test_errors_are_harm_with_numbers_a_user_can_read() -> None:
     told = judged.metrics[0]
     assert (told.canary.events, told.stable.total) == (270, 8100)
     assert told.e_value is not None
-    assert told.e_value > 100
+    assert told.e_value > told.e_needed == 100
 
 
 def test_no_errors_are_safe_and_the_metric_that_is_waited_for_is_named() -> None:
@@ -122,6 +122,12 @@ def test_what_a_spec_leaves_out_is_as_the_analysis_has_it() -> None:
     asked = Metric.model_validate({"name": "m", "kind": "gauge", "pods": {"signal": "notReady"}, "tolerance": 3})
     first, _ = rules_of((asked.but(direction="decrease"), ERRORS), 0.02)
     assert (first.tolerance, first.direction, first.alpha) == (2, "down", 0.01)
+
+
+def test_a_steps_requests_are_its_own() -> None:
+    first = looks((ERRORS,), 0, 10)
+    assert first.requests == 900
+    assert looks((ERRORS,), 0, 1, at_next_step(first.evidence)).requests == 0
 
 
 def test_evidence_of_another_time_is_begun_anew_and_never_an_error() -> None:

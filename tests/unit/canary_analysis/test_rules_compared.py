@@ -129,3 +129,19 @@ def test_a_share_of_none_says_the_less_the_fewer_were_followed(found: int, relea
     outcome = Outcome(case, "AutoMatrix", found / releases, np.inf, 0.0, np.inf, releases, 45.0)
     assert outcome.rolled_back_at_most == pytest.approx(most, rel=0.02)
     assert figures.section([outcome], releases).figures[0].value == pytest.approx(100 * most, rel=0.02)
+
+
+def test_what_is_shipped_catches_what_is_promised_and_promotes_what_is_fine() -> None:
+    worse = follow(Case("18x", 100, 0.0005, 0.009), RULES["ours-shipped"](400), seed=3)
+    assert worse.promoted <= 0.05
+    fine = follow(Case("healthy", 100, *HEALTHY), RULES["ours-shipped"](200), seed=4)
+    assert (fine.promoted, fine.rolled_back) == (1.0, 0.0)
+
+
+def test_the_figure_of_what_is_shipped_stands_beside_ours() -> None:
+    outcomes = [
+        Outcome(Case("18x", 100, 0.0005, 0.009), RULES[name](1).name, 0.9, 60.0, share, np.inf, 10, 900.0)
+        for name, share in (("ours", 0.01), ("ours-shipped", 0.2))
+    ]
+    found = {one.name: (one.value, one.verdict) for one in figures.section(outcomes, 10).figures}
+    assert found["promoted in spite, 18x as many errors, 100 requests/s, as shipped"] == (20.0, "**missed**")

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from aiohttp import web
 from operators.canary.metrics import Target
 from operators.canary.metrics.bounded import Http
 from operators.canary.metrics.pods import Pods, Question, restarts_of, trouble
-from operators.canary.metrics.prometheus import parse
+from operators.canary.metrics.prometheus import Prometheus, PrometheusPair, Queries, Series, parse
 from operators.canary.metrics.traefik import Signal, count
 from operators.canary.metrics.web import Hook, WebHook
 from operators.canary.routers import gatewayapi
@@ -180,6 +180,16 @@ def test_a_traefik_that_counts_no_services_is_an_outage_and_a_slot_never_served_
 def test_what_prometheus_says_beside_an_answer_is_an_outage(answer: Any) -> None:
     with pytest.raises(Exception, match=r"Prometheus|the query gives"):
         parse(answer)
+
+
+async def test_a_label_with_too_many_values_is_an_outage_with_the_remedy(target: Target) -> None:
+    class Answering(Prometheus):
+        async def query(self, query: str, at: datetime) -> list[Series]:
+            return [Series({"user": str(number)}, 1.0) for number in range(101)]
+
+    sample = await PrometheusPair("m", Queries("e", "t", by="user"), Answering("", None)).read(target)  # type: ignore[arg-type]
+    assert "101 series" in sample.outage
+    assert "a label with fewer values" in sample.outage
 
 
 def test_every_rule_has_both_backends_with_weights() -> None:
