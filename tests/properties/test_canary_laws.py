@@ -18,9 +18,24 @@ from operators.canary.configs import references, with_copies
 from operators.canary.models.base import format_duration, parse_duration
 from tests.support.canary_world import CANARY, ROUTE, World, spec
 
-EVENTS = ("push 2", "push 3", "push bad", "push 1", "harm", "safe", "unknown", "grow", "shrink", "abort", "promote",
-          "full", "retry", "suspend", "resume", "blind", "see", "sick", "well", "look", "wait", "rest", "lose", "config 1", "config 2", "steps 1", "steps 3",
-          "unroute")  # fmt: skip
+EVENTS = (
+    *(
+        "push 2",
+        "push 3",
+        "push bad",
+        "push 1",
+        "harm",
+        "safe",
+        "unknown",
+        "grow",
+        "shrink",
+        "abort",
+        "promote",
+        "full",
+    ),
+    *("retry", "suspend", "resume", "blind", "see", "sick", "well", "look", "wait", "rest", "restart"),
+    *("lose", "config 1", "config 2", "steps 1", "steps 3", "unroute"),
+)
 STEPS = {
     "1": [{"weight": 30, "hold": "5s"}],
     "3": [{"weight": 5, "hold": "5s"}, {"weight": 20, "hold": "5s"}, {"weight": 60, "hold": "5s", "maxHold": "9s"}],
@@ -35,6 +50,24 @@ SHIFTS = st.builds(
     going_back=st.booleans(),
 )
 FEW = settings(max_examples=16, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+async def befall(world: World, word: str, what: str) -> None:
+    """Have somebody else do something."""
+    if word == "config":
+        world.configure(what)
+    if word == "steps":
+        await world.change(steps=STEPS[what])
+    if word == "lose" and (world.replicas("web-b") or 0) > 0:
+        world.lose("web-b", 0)
+        await world.look()
+    if word == "unroute" and world.api.find(ROUTE) is not None:
+        await world.api.delete(ROUTE)
+    if word == "rest":  # nothing happens, no time passes: it comes to an end, and stays there
+        await world.settle()
+        before = world.api.store.version
+        await world.look()
+        assert world.api.store.version == before, "a plan applied to its own result is empty"
 
 
 async def happen(world: World, event: str) -> None:
@@ -53,20 +86,7 @@ async def happen(world: World, event: str) -> None:
         await world.change(suspend=word == "suspend")
     world.gateway = {"blind": False, "see": True}.get(word, world.gateway)
     world.kubelet = {"sick": False, "well": True}.get(word, world.kubelet)
-    if word == "config":
-        world.configure(what)
-    if word == "steps":
-        await world.change(steps=STEPS[what])
-    if word == "lose" and (world.replicas("web-b") or 0) > 0:
-        world.lose("web-b", 0)
-        await world.look()
-    if word == "unroute" and world.api.find(ROUTE) is not None:
-        await world.api.delete(ROUTE)
-    if word == "rest":  # nothing happens, no time passes: it comes to an end, and stays there
-        await world.settle()
-        before = world.api.store.version
-        await world.look()
-        assert world.api.store.version == before, "a plan applied to its own result is empty"
+    await befall(world, word, what)
     if word == "wait":
         world.now += timedelta(seconds=7)
     world.control()

@@ -124,8 +124,6 @@ class TemplateStatus(Model):
     """Of the Deployment at the last look; a larger one has not been looked at, and may be a release."""
     scaled_down_at: Time | None = None
     """When the operator took its pods away last."""
-    scaled_up_by: str = ""
-    """Who gave it pods since: that manager has replicas in its manifests."""
 
 
 class Past(Model):

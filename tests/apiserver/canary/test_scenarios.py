@@ -62,6 +62,22 @@ async def a_life_adopted_released_and_given_back(stage: Stage) -> None:
 
 
 @STORIES.add
+async def a_job_that_the_server_refuses_is_told_with_its_words_and_the_release_can_be_aborted(stage: Stage) -> None:
+    job = {"template": {"template": {"spec": {"containers": [{"name": "main", "image": "migrate:1"}]}}}}
+    gates = [{"name": "expand", "at": "start", "job": job}]
+    await stage.api.apply(canary(stage.namespace, gates=gates), field_manager="argocd-controller")
+    async with stage.operator():
+        await stage.phase("Idle")
+        await stage.push("app:2")
+        told = await stage.until("refused", lambda one: any(c.reason == "Refused" for c in one.status.conditions))
+        stalled = next(c for c in told.status.conditions if c.type == "Stalled")
+        assert "restartPolicy" in stalled.message
+        assert "mend the gate's job.template" in stalled.message
+        await stage.act("Abort")
+        await stage.phase("RolledBack")
+
+
+@STORIES.add
 async def a_bad_image_leaves_stable_whole_and_the_next_one_takes_its_place(stage: Stage) -> None:
     await stage.api.apply(canary(stage.namespace, progressDeadline="30s"), field_manager="argocd-controller")
     async with stage.operator():
