@@ -12,10 +12,12 @@ would fail for the same reason.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -111,6 +113,14 @@ class Running:
     shown: int = 0
 
 
+def temporary_root(name: str) -> Path:
+    """Return where a stage's pytest keeps its folders: two of them would clear away each other's old ones."""
+    checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
+    root = Path(tempfile.gettempdir()) / f"amx-{checkout}" / name
+    root.mkdir(parents=True, exist_ok=True)
+    return root
+
+
 def start(stage: Stage, *, log: bool) -> Running:
     """Start a stage, its output into a file or straight through."""
     path = LOGS / f"{stage.name}.log" if log else None
@@ -118,6 +128,7 @@ def start(stage: Stage, *, log: bool) -> Running:
     programs = Path(sys.executable).parent
     command = [str(programs / stage.command[0]), *stage.command[1:]]
     environment = {**os.environ, "PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}"}
+    environment["PYTEST_DEBUG_TEMPROOT"] = str(temporary_root(stage.name))
     if path is None:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
     else:
