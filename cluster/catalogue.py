@@ -56,5 +56,8 @@ KUBERNETES: dict[str, date] = {
 }
 """Minor versions of EKS, and the day on which standard support ends: afterwards the control plane costs six times."""
 
+GLOBAL_REGION = "us-east-1"
+"""Where CloudFront takes certificates, web ACLs and log groups from, and has its metrics, wherever the rest is."""
+
 EDGE_TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 """What the load balancer speaks: TLS 1.2 and 1.3, recommended by AWS."""

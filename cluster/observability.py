@@ -15,9 +15,10 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster.compute import Compute, Interruptions
-from cluster.concern import Concern, Setting, Text, allow_service, document
+from cluster.catalogue import GLOBAL_REGION
+from cluster.concern import Concern, Setting, Text, allow_service, document, secret_setting
 from cluster.data import Data
-from cluster.edge import GLOBAL_REGION, Edge
+from cluster.edge import Edge
 from cluster.keys import Keys
 from cluster.runbooks import ALARMS, BURNS, DATABASE_LAG, INTERRUPTIONS_DEAD, SLO_BURN, Alarm, Burn
 from cluster.specification import DataClass
@@ -42,7 +43,7 @@ class Observability(Concern):
         self.watched = watched
         self.topics = {self.environment.region: self._topic("alarms", self.environment.region)}
         if self.environment.region != GLOBAL_REGION:
-            self.topics[GLOBAL_REGION] = self._topic("alarms-global", GLOBAL_REGION)
+            self.topics[GLOBAL_REGION] = self._topic("alarms-global", GLOBAL_REGION, keys.edge)
         if keys.recovery is not None and self.environment.database.global_secondary:
             away = self.environment.recovery_region  # an alarm reaches a topic of its own Region only
             self.topics.setdefault(away, self._topic("alarms-recovery", away, keys.recovery))
@@ -75,7 +76,7 @@ class Observability(Concern):
             f"{name}-{'pager' if pager else 'mail'}",
             topic=topic.arn,
             protocol="https" if pager else "email",
-            endpoint=pager_endpoint() if pager else self.environment.alert_email,
+            endpoint=secret_setting("pagerEndpoint") if pager else self.environment.alert_email,
             endpoint_auto_confirms=pager or None,
             region=region,
             opts=self.own(),
@@ -299,8 +300,3 @@ class Observability(Concern):
             "main", dashboard_name=self.named("platform"), dashboard_body=arns.apply(body), opts=self.own()
         )
 
-
-def pager_endpoint() -> pulumi.Output[str]:
-    """Return where the pager listens: the stack's secret `pagerEndpoint`, a place that pages nobody until it is set."""
-    found = pulumi.Config("automatrix").get_secret("pagerEndpoint")
-    return found or pulumi.Output.secret("https://events.pagerduty.com/integration/unset/enqueue")

@@ -287,7 +287,8 @@ class Recovery(_Part):
     """What is left when all else is gone."""
 
     backup: bool = False
-    """AWS Backup of database, volumes and cluster state, beside the database's own backups."""
+    """AWS Backup of the database and of uploads, beside the database's own backups. Nodes keep nothing, and what runs
+    in the cluster is in Git."""
     backup_days: Annotated[int, Field(ge=1)] = 35
     """How long a backup is kept."""
     vault_lock: bool = False
@@ -301,7 +302,8 @@ class Recovery(_Part):
     restore_testing: bool = False
     """Every week AWS restores a backup and says whether it worked."""
     pilot_light: bool = False
-    """Network, keys and images stand in the recovery Region, so that the cluster can be created there at once."""
+    """The stores' network, a key and images stand in the recovery Region, so that the cluster can be made there at
+    once."""
 
 
 class Finance(_Part):
@@ -325,12 +327,16 @@ class Environment(_Part):
     region: str = "us-east-1"
     recovery_region: str = "us-west-2"
     """Where copies and the pilot light are; the only other Region in which anything may be."""
+    stands_in: bool = False
+    """Whether it is made in the recovery Region while the first one is lost: `recovered()` sets it."""
     repository: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = "automatrix/platform"
     """The GitHub repository whose workflows may deploy here."""
     owner: str = "platform"
     cost_center: str = "cc-1001"
     alert_email: str = "platform@automatrix.example"
     """Who hears of budgets and anomalies."""
+    emergency_permission_set: str = "EmergencyAccess"
+    """The permission set of IAM Identity Center whose holders may take on the break-glass role."""
     network: Network
     compute: Compute
     database: Database
@@ -340,6 +346,13 @@ class Environment(_Part):
     detection: Detection = Detection()
     recovery: Recovery = Recovery()
     finance: Finance
+
+    @field_validator("recovery_region")
+    @classmethod
+    def _recovery_is_elsewhere(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("region"):
+            raise ValueError(f"{value} is the Region itself: what is lost with it is no copy")
+        return value
 
     @field_validator("recovery")
     @classmethod
@@ -367,8 +380,29 @@ class Environment(_Part):
 
     @property
     def prefix(self) -> str:
-        """What the names of its resources begin with."""
-        return f"automatrix-{self.name}"
+        """What the names of its resources begin with: an account has each of many kinds of name only once."""
+        return f"automatrix-{self.name}-{self.region}" if self.stands_in else f"automatrix-{self.name}"
+
+    def recovered(self) -> Environment:
+        """Return what stands in for it in the recovery Region when its own is lost.
+
+        It has the network and the database that stand there, no further Region to copy to, and nothing that the account
+        has once and keeps: identities of workflows, budgets, switches.
+        """
+        kept = self.network.model_copy(
+            update={"cidr": self.network.recovery_cidr, "recovery_cidr": self.network.cidr}
+        )
+        alone = {"copy_to_recovery_region": False, "copy_to_account": "", "pilot_light": False}
+        return self.model_copy(
+            update={
+                "stands_in": True,
+                "region": self.recovery_region,
+                "recovery_region": self.region,
+                "network": kept,
+                "database": self.database.model_copy(update={"global_secondary": False}),
+                "recovery": self.recovery.model_copy(update=alone),
+            }
+        )
 
     def on(self, today: date) -> Environment:
         """Return itself when everything in it is supported on that day; ValidationError names the field."""

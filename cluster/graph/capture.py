@@ -20,13 +20,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cluster.graph.imports import install
-from cluster.graph.model import Graph
+from cluster.graph.model import HIDDEN, Graph
 from cluster.specification import Environment
 
 if TYPE_CHECKING:
     from cluster.graph.monitor import Monitor
 
 PROJECT = "automatrix"
+SECRET_SETTINGS = ("pagerEndpoint", "originKey", "databasePassword")
+"""What a stack must be told before anything is previewed or made; a capture sees no secret, and has stand-ins."""
 
 
 def capture(environment: Environment) -> Graph:
@@ -52,9 +54,11 @@ def capture_program(program: Callable[[], object], stack: str) -> Graph:
 
 
 def _run(program: Callable[[], object], monitor: Monitor, stack: str) -> None:
+    from pulumi.runtime.config import set_all_config  # noqa: PLC0415
     from pulumi.runtime.settings import Settings, configure  # noqa: PLC0415
     from pulumi.runtime.stack import run_in_stack  # noqa: PLC0415
 
+    set_all_config({f"{PROJECT}:{name}": HIDDEN for name in SECRET_SETTINGS}, [f"{PROJECT}:{name}" for name in SECRET_SETTINGS])
     configure(Settings(project=PROJECT, stack=stack, monitor=monitor, engine=None, dry_run=False))
 
     async def run_program() -> None:
