@@ -43,6 +43,8 @@ def _known(kind: str, offered: dict[str, catalogue.Size]) -> AfterValidator:
 InstanceType = Annotated[str, _known("instance", catalogue.INSTANCES)]
 DatabaseType = Annotated[str, _known("database", catalogue.DATABASES)]
 CacheType = Annotated[str, _known("cache", catalogue.CACHES)]
+RECOVERED = "-recovered"
+"""What the stack of whoever stands in is called after the environment's name."""
 Days = Annotated[int, Field(ge=0)]
 
 
@@ -383,6 +385,11 @@ class Environment(_Part):
         """What the names of its resources begin with: an account has each of many kinds of name only once."""
         return f"automatrix-{self.name}-{self.region}" if self.stands_in else f"automatrix-{self.name}"
 
+    @property
+    def stack(self) -> str:
+        """The name of its stack."""
+        return f"{self.name}{RECOVERED}" if self.stands_in else self.name
+
     def recovered(self) -> Environment:
         """Return what stands in for it in the recovery Region when its own is lost.
 
@@ -403,6 +410,14 @@ class Environment(_Part):
                 "recovery": self.recovery.model_copy(update=alone),
             }
         )
+
+    def isolated(self) -> Environment:
+        """Return the account that keeps its copies, as far as it is one; ValueError where it has none."""
+        account = self.recovery.copy_to_account
+        if not account:
+            raise ValueError(f"{self.name} names no account in recovery.copy_to_account")
+        here = {"account_id": account, "region": self.recovery_region, "recovery_region": self.region}
+        return self.model_copy(update=here)
 
     def on(self, today: date) -> Environment:
         """Return itself when everything in it is supported on that day; ValidationError names the field."""

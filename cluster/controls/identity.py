@@ -15,7 +15,7 @@ ALL_KEYS = ("AdministratorAccess", "PowerUserAccess")
 DECRYPTING = ("kms:Decrypt", "kms:ReEncryptFrom")
 GITHUB = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
-_SUBJECT = re.compile(r"repo:[\w.-]+/[\w.-]+:environment:(?P<environment>[\w.-]+)")
+_SUBJECT = re.compile(r"repo:(?P<repository>[\w.-]+/[\w.-]+):environment:(?P<environment>[\w.-]+)")
 _WHOLE_SERVICE = re.compile(r"[\w-]+:\*")
 _ANY_KEY = re.compile(r"\*|arn:aws:kms:[^:]*:[^:]*:(\*|key/\*)")
 
@@ -90,6 +90,8 @@ def _strangers(facts: Facts, subjects: tuple[str, ...]) -> Iterator[str]:
         match = _SUBJECT.fullmatch(subject)
         if match is None:
             yield f"lets {subject} in, which names not one repository and one environment"
+        elif match["repository"] != facts.decisions.repository:
+            yield f"lets workflows of {match['repository']} in"
         elif match["environment"] not in (own, f"{own}-plan"):
             yield f"lets the environment {match['environment']} in"
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cluster.catalogue import EDGE_TLS_POLICY
 from cluster.declared.base import Declaring
 from cluster.graph.model import Json, Reference, Resource, short_type
 
 BALANCER = "aws-load-balancer-controller"
+GATEWAY_PORT = 8000
+API = "/api"
+HEALTH = "/api/health"
+"""Asked by health checks, which have no token."""
 
 
 class Entrance(Declaring):
@@ -26,7 +30,7 @@ class Entrance(Declaring):
         settings: dict[str, Json] = {
             "scheme": "internet-facing",
             "securityGroups": [self._ref("ec2.SecurityGroup/load-balancer", "id")],
-            "manageBackendSecurityGroupRules": True,
+            "manageBackendSecurityGroupRules": False,  # the program opens the pods' group, and nothing else may
             "listenerConfigurations": [listener],
             "loadBalancerAttributes": [{"key": key, "value": value} for key, value in self._attributes().items()],
             "tags": {**self._tags(), "tier": "edge"},
@@ -56,6 +60,50 @@ class Entrance(Declaring):
             ],
         }
         yield self._object("gateway.networking.k8s.io/v1", "Gateway", (place, "web"), {"spec": entrance})
+        yield self._routes(place)
+        target = {
+            "targetReference": {"kind": "Service", "name": "traefik"},
+            "defaultConfiguration": {"targetType": "ip", "healthCheckConfig": {"healthCheckPath": HEALTH}},
+        }
+        yield self._object("gateway.k8s.aws/v1beta1", "TargetGroupConfiguration", (place, "traefik"), {"spec": target})
+
+    def _routes(self, place: str) -> Resource:
+        """What is let through: the health check as it comes, all else with a token that the load balancer has verified."""
+        backend = [{"name": "traefik", "port": GATEWAY_PORT}]
+        token = {"group": "gateway.k8s.aws", "kind": "ListenerRuleConfiguration", "name": "token"}
+        spec = {
+            "parentRefs": [{"name": "web", "sectionName": "https"}],
+            "rules": [
+                {"matches": [{"path": {"type": "Exact", "value": HEALTH}}], "backendRefs": backend},
+                {
+                    "matches": [{"path": {"type": "PathPrefix", "value": API}}],
+                    "filters": [{"type": "ExtensionRef", "extensionRef": token}],
+                    "backendRefs": backend,
+                },
+            ],
+        }
+        return self._object("gateway.networking.k8s.io/v1", "HTTPRoute", (place, "api"), {"spec": spec})
+
+    def _rules(self, listener: Resource, group: Resource, tags: Mapping[str, Json]) -> Iterator[Resource]:
+        """What the controller makes of the routes."""
+        issuer = self._environment.edge.issuer
+        token = {"issuer": issuer, "jwksEndpoint": f"{issuer}.well-known/jwks.json"}
+        forward = {"type": "forward", "targetGroupArn": str(Reference(group.key, "arn"))}
+        verify = {"type": "jwt-validation", "jwtValidation": token}
+        for name, path, actions in (("health", HEALTH, [forward]), ("api", f"{API}/*", [verify, forward])):
+            yield self._resource(
+                "aws:lb/listenerRule:ListenerRule",
+                name,
+                {
+                    "listenerArn": str(Reference(listener.key, "arn")),
+                    "priority": 1 if name == "health" else 2,
+                    "conditions": [{"pathPattern": {"values": [path]}}],
+                    "actions": [{**one, "order": at} for at, one in enumerate(actions, 1)],
+                    "tags": tags,
+                },
+                BALANCER,
+                (f"{short_type('kubernetes:gateway.networking.k8s.io/v1:HTTPRoute')}/automatrix-gateway.api",),
+            )
 
     def _attributes(self) -> dict[str, str]:
         return {
@@ -102,15 +150,15 @@ class Entrance(Declaring):
             {
                 "targetType": "ip",
                 "protocol": "HTTP",
-                "port": 8000,
+                "port": GATEWAY_PORT,
                 "vpcId": self._ref("ec2.Vpc/main", "id"),
-                "healthCheck": {"path": "/api/health"},
+                "healthCheck": {"path": HEALTH},
                 "tags": tags,
             },
             BALANCER,
         )
         yield group
-        yield self._resource(
+        listener = self._resource(
             "aws:lb/listener:Listener",
             "web-https",
             {
@@ -119,11 +167,13 @@ class Entrance(Declaring):
                 "protocol": "HTTPS",
                 "sslPolicy": EDGE_TLS_POLICY,
                 "certificateArn": self._ref("acm.CertificateValidation/origin", "certificateArn"),
-                "defaultActions": [{"type": "forward", "targetGroupArn": str(Reference(group.key, "arn"))}],
+                "defaultActions": [{"type": "fixed-response", "fixedResponse": {"statusCode": "404"}}],
                 "tags": tags,
             },
             BALANCER,
         )
+        yield listener
+        yield from self._rules(listener, group, tags)
         if self._environment.edge.firewall:
             yield self._resource(
                 "aws:wafv2/webAclAssociation:WebAclAssociation",

@@ -25,6 +25,7 @@ from cluster.specification import Environment
 
 if TYPE_CHECKING:
     from cluster.graph.monitor import Monitor
+    from cluster.stacks import Stack
 
 PROJECT = "automatrix"
 SECRET_SETTINGS = ("pagerEndpoint", "originKey", "databasePassword")
@@ -38,8 +39,19 @@ def capture(environment: Environment) -> Graph:
         from cluster.declared import declared  # noqa: PLC0415
         from cluster.program import build  # noqa: PLC0415
 
-        graph = capture_program(lambda: build(environment), environment.name)
+        graph = capture_program(lambda: build(environment), environment.stack)
         return graph.having(*declared(environment, graph))
+
+
+def capture_stack(stack: Stack) -> Graph:
+    """Return the graph of a stack: of an environment, of what stands in for it, or of the account of copies."""
+    if not stack.is_isolated:
+        return capture(stack.environment)
+    with _without_garbage_collection():
+        _import_program()
+        from cluster.isolated import build_vault  # noqa: PLC0415
+
+        return capture_program(lambda: build_vault(stack.source), stack.name)
 
 
 def capture_program(program: Callable[[], object], stack: str) -> Graph:
@@ -58,7 +70,8 @@ def _run(program: Callable[[], object], monitor: Monitor, stack: str) -> None:
     from pulumi.runtime.settings import Settings, configure  # noqa: PLC0415
     from pulumi.runtime.stack import run_in_stack  # noqa: PLC0415
 
-    set_all_config({f"{PROJECT}:{name}": HIDDEN for name in SECRET_SETTINGS}, [f"{PROJECT}:{name}" for name in SECRET_SETTINGS])
+    settings = {f"{PROJECT}:{name}": HIDDEN for name in SECRET_SETTINGS}
+    set_all_config(settings, list(settings))
     configure(Settings(project=PROJECT, stack=stack, monitor=monitor, engine=None, dry_run=False))
 
     async def run_program() -> None:

@@ -17,7 +17,8 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from cluster.controls import Assessment, Decisions, assess
+from cluster.controls import Assessment, assess
+from cluster.controls.facts import decided
 from cluster.graph.model import Graph
 from cluster.reports import controls, cost, diagram, expiry, reach, recovery
 from cluster.reports.table import Table, markdown_table, text_table
@@ -46,7 +47,7 @@ class Subject:
     @cached_property
     def assessment(self) -> Assessment:
         """The view of controls."""
-        return assess(self.graph, Decisions(today=self.today))
+        return assess(self.graph, decided(self.environment, self.today))
 
     @cached_property
     def reach(self) -> tuple[reach.Path, ...]:
@@ -62,6 +63,15 @@ class Subject:
     def expiry(self) -> tuple[expiry.End, ...]:
         """The view of expiry."""
         return expiry.expiry(self.graph, self.today)
+
+
+def subject(name: str, today: date) -> Subject:
+    """Return a stack as it would be made; KeyError names those that there are."""
+    from cluster.graph.capture import capture_stack  # noqa: PLC0415 — Pulumi is imported only by who needs it
+    from cluster.stacks import stack  # noqa: PLC0415
+
+    wanted = stack(name)
+    return Subject(wanted.environment, capture_stack(wanted), today)
 
 
 @dataclass(frozen=True)
