@@ -56,6 +56,9 @@ KUBERNETES: dict[str, date] = {
 }
 """Minor versions of EKS, and the day on which standard support ends: afterwards the control plane costs six times."""
 
+ADDONS_ACCOUNT = "602401143452"
+"""The account from which EKS serves the images of its add-ons."""
+
 GLOBAL_REGION = "us-east-1"
 """Where CloudFront takes certificates, web ACLs and log groups from, and has its metrics, wherever the rest is."""
 

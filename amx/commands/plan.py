@@ -35,6 +35,7 @@ class Side(StrEnum):
 
     SUMMARY = "summary"
     GRAPH = "graph"
+    SOUND = "sound"
     COST = "cost"
     CONTROLS = "controls"
     REACH = "reach"

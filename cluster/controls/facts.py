@@ -44,6 +44,11 @@ class Decisions:
     )
     """What a node's role may hold: to join, to pull, to be reached by Session Manager."""
 
+    @classmethod
+    def undated(cls) -> Decisions:
+        """Return the decisions for questions to which the day makes no difference."""
+        return cls(date.min)
+
 
 def decided(environment: Environment, today: date) -> Decisions:
     """Return the decisions for an environment: only its Regions, and only its repository's workflows."""
@@ -94,6 +99,12 @@ class Facts:
             if one.key in targets or (isinstance(value, str) and str(one.get(name, "?")) in value):
                 return one
         return None
+
+    @cached_property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts that the program may touch."""
+        providers = self.of("pulumi:providers:aws")
+        return tuple(sorted({str(one) for each in providers for one in each.document("allowedAccountIds") or ()}))
 
     @cached_property
     def networks(self) -> Networks:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from cluster.catalogue import ADDONS_ACCOUNT
 from cluster.declared.base import Declaring
 from cluster.declared.entrance import Entrance
 from cluster.declared.nodes import Nodes
@@ -20,8 +21,6 @@ from cluster.declared.ways import WAYS, Ways
 from cluster.graph.model import Graph, Reference, Resource
 from cluster.specification import Environment
 
-ADDONS_ACCOUNT = "602401143452"
-"""The account from which EKS serves the images of its add-ons."""
 PUBLISHERS = ("aws-observability", "eks", "karpenter")
 """Publishers of public.ecr.aws whose images controllers run; everything else is copied to our registry first."""
 

@@ -21,6 +21,7 @@ from cluster.controls import Assessment, assess
 from cluster.controls.facts import decided
 from cluster.graph.model import Graph
 from cluster.reports import controls, cost, diagram, expiry, reach, recovery
+from cluster.reports.sound import Fault, sound
 from cluster.reports.table import Table, markdown_table, text_table
 from cluster.specification import Environment
 from cluster.usage import profile
@@ -58,6 +59,11 @@ class Subject:
     def recovery(self) -> tuple[recovery.Scenario, ...]:
         """The view of recovery."""
         return recovery.recovery(self.graph)
+
+    @cached_property
+    def faults(self) -> tuple[Fault, ...]:
+        """What would not work."""
+        return sound(self.graph)
 
     @cached_property
     def expiry(self) -> tuple[expiry.End, ...]:
@@ -101,8 +107,9 @@ def _counted(subject: Subject) -> str:
 
 
 def _opened(subject: Subject) -> str:
-    open_paths = [one for one in subject.reach if one.open]
-    workloads = {one.workload for one in subject.reach}
+    ways = [one for one in subject.reach if one.target != reach.PODS]
+    open_paths = [one for one in ways if one.open]
+    workloads = {one.workload for one in ways}
     outward = sum(one.target == reach.INTERNET for one in open_paths)
     stores = len(open_paths) - outward
     return f"{len(workloads)} workloads have {stores} ways to stores; {outward} can reach the internet"
@@ -122,6 +129,11 @@ def _near(subject: Subject) -> str:
     return f"{len(near)} of {len(ends)} end within {expiry.WARN_DAYS} days or have ended{said}"
 
 
+def _faults(subject: Subject) -> Table:
+    rows = tuple((one.resource, one.says) for one in subject.faults)
+    return Table(f"{subject.name}: what would not work", ("resource", "why"), rows)
+
+
 VIEWS: dict[str, View] = {
     "graph": View(
         "every resource with inputs and edges",
@@ -129,6 +141,14 @@ VIEWS: dict[str, View] = {
         lambda one: text_table(_kinds(one)) + "\n",
         lambda one: markdown_table(_kinds(one)) + "\n",
         lambda one: json.loads(one.graph.to_json()),
+    ),
+    "sound": View(
+        "what would be refused, or never work",
+        lambda one: f"{len(one.faults)} faults",
+        lambda one: text_table(_faults(one)) + "\n",
+        lambda one: markdown_table(_faults(one)) + "\n",
+        lambda one: [{"resource": fault.resource, "says": fault.says} for fault in one.faults],
+        lambda one: len(one.faults),
     ),
     "cost": View(
         "what it costs in a month",
@@ -152,6 +172,7 @@ VIEWS: dict[str, View] = {
         lambda one: reach.text(one.reach),
         lambda one: f"## {one.name}: reach\n\n{reach.markdown(one.reach)}",
         lambda one: json.loads(reach.to_json(one.reach)),
+        lambda one: sum(path.target == reach.PODS and not path.open for path in one.reach),
     ),
     "recovery": View(
         "what each failure costs in data and time (RPO / RTO)",
