@@ -124,7 +124,7 @@ def text(paths: Sequence[Path]) -> str:
     workloads = sorted({one.workload for one in paths})
     width = max((len(one) for one in workloads), default=0)
     lines.append(" ".join([" " * width, *(f"{at:>5}" for at, _ in enumerate(targets, 1))]))
-    lines += [" ".join([f"{one:<{width}}", *(f"{found[one, target]:>5}" for target in targets)]) for one in workloads]
+    lines += [" ".join([f"{one:<{width}}", *(f"{found.get((one, target), '-'):>5}" for target in targets)]) for one in workloads]
     return "\n".join(lines) + "\n"
 
 

@@ -102,6 +102,7 @@ def with_(environment: Environment, path: str, value: object) -> dict[str, Any]:
         pytest.param(PROD, "database.backup_days", 0, "database", id="production without a way back"),
         pytest.param(DEV, "compute.kubernetes_version", "1.20", "compute.kubernetes_version", id="unknown Kubernetes"),
         pytest.param(DEV, "account_id", "12", "account_id", id="no account"),
+        pytest.param(DEV, "recovery_region", "us-east-1", "recovery_region", id="copies in the Region that is lost"),
     ],
 )
 def test_an_impossible_environment_is_refused_with_the_field(
