@@ -55,8 +55,8 @@ def subject(name: str, today: date, root: Path = ROOT) -> Subject:
 def _saved(text: str) -> Graph:
     """Return the graph in what `amx plan --view graph` or `Graph.to_json` wrote; of several environments the first."""
     content = json.loads(text)
-    for views in content.get("environments", {}).values():
-        content = views["graph"]
+    for shown in content.get("environments", {}).values():
+        content = shown["graph"]
         break
     return Graph.from_json(json.dumps(content))
 

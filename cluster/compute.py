@@ -32,7 +32,8 @@ PLACED_ADDONS = ("coredns", "aws-ebs-csi-driver", "metrics-server", "snapshot-co
 """What needs a node to become active."""
 OWN_IMAGES = ("platform", "hub")
 COPIED_IMAGES = (
-    "external-secrets", "external-dns", "prometheus", "traefik", "aws-load-balancer-controller", "opentelemetry-collector",
+    "external-secrets", "external-dns", "prometheus", "traefik", "aws-load-balancer-controller",
+    "opentelemetry-collector",
 )  # fmt: skip
 """What controllers run that no registry of AWS serves: copied here, because pods take images from nowhere else."""
 POLICY = "arn:aws:iam::aws:policy"
@@ -270,7 +271,9 @@ class Compute(Concern):
 
         The cluster's group is made by EKS: neither its tags nor its rules are the program's, but for this one.
         """
-        self.network.ingress("pods-from-load-balancer", self.cluster_group, GATEWAY_PORT, Source(group=balancer.id), self)
+        self.network.ingress(
+            "pods-from-load-balancer", self.cluster_group, GATEWAY_PORT, Source(group=balancer.id), self
+        )
         self.network.egress("load-balancer-to-pods", balancer, GATEWAY_PORT, self.cluster_group, self)
         source = Source(group=self.cluster_group)
         self.network.ingress("database-from-cluster", data.database_group, DATABASE_PORT, source, self)

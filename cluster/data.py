@@ -40,9 +40,7 @@ class ReplicaPlace:
 class Data(Concern):
     """The stores of the environment."""
 
-    def __init__(
-        self, setting: Setting, network: Network, keys: Keys, replica: ReplicaPlace | None
-    ) -> None:
+    def __init__(self, setting: Setting, network: Network, keys: Keys, replica: ReplicaPlace | None) -> None:
         super().__init__(setting, "data", "data")
         self.network = network
         self.keys = keys
@@ -163,8 +161,8 @@ class Data(Concern):
         """Return who administers the database, and with what.
 
         AWS keeps no password for a member of a global database: there it is the stack's, and worthless from the moment
-        at which the administrator is told to come by IAM (docs/deployment.md). Whoever stands in takes over the database
-        with its administrator.
+        at which the administrator is told to come by IAM (docs/deployment.md). Whoever stands in takes over the
+        database with its administrator.
         """
         if self.environment.stands_in:
             return {}

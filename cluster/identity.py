@@ -100,9 +100,10 @@ class Identity(Concern):
         closed = [self.arn("iam", f"role/{path}{name}", "") for name in ("github-*", "break-glass")]
         closed += [self.arn("iam", f"policy/{path}*-boundary", "")]
         changing = [
-            "iam:DeleteRole", "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy", "iam:TagRole",
-            "iam:UntagRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:CreatePolicy", "iam:DeletePolicy",
-            "iam:CreatePolicyVersion", "iam:DeletePolicyVersion", "iam:TagPolicy", "iam:UntagPolicy",
+            "iam:DeleteRole", "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy",
+            "iam:TagRole", "iam:UntagRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:CreatePolicy",
+            "iam:DeletePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicyVersion", "iam:TagPolicy",
+            "iam:UntagPolicy",
         ]  # fmt: skip
         return [
             allow(["iam:Get*", "iam:List*"], "*"),
@@ -116,8 +117,8 @@ class Identity(Concern):
     def _break_glass(self) -> aws.iam.Role:
         """Make the one administrator of the cluster: for people in an emergency, for an hour, loudly.
 
-        People come by IAM Identity Center, which asks for the second factor itself: a session of it does not say so. Who
-        may come is therefore who has the permission set, whose role carries its name.
+        People come by IAM Identity Center, which asks for the second factor itself: a session of it does not say so.
+        Who may come is therefore who has the permission set, whose role carries its name.
         """
         account, permission_set = self.environment.account_id, self.environment.emergency_permission_set
         people = f"arn:aws:iam::{account}:role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_{permission_set}_*"
@@ -163,7 +164,7 @@ class Identity(Concern):
         ]
 
     def _account(self) -> None:
-        """Close what an account leaves open; what it has once and not in each Region, whoever stands in finds closed."""
+        """Close what an account leaves open; what it has once, whoever stands in finds closed."""
         aws.ebs.EncryptionByDefault("account", enabled=True, opts=self.own())
         aws.ebs.DefaultKmsKey("account", key_arn=self.keys.data.arn, opts=self.own())
         if self.environment.stands_in:

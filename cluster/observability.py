@@ -14,8 +14,8 @@ from typing import Any, get_args
 import pulumi
 import pulumi_aws as aws
 
-from cluster.compute import Compute, Interruptions
 from cluster.catalogue import GLOBAL_REGION
+from cluster.compute import Compute, Interruptions
 from cluster.concern import Concern, Setting, Text, allow_service, document, secret_setting
 from cluster.data import Data
 from cluster.edge import Edge
@@ -316,4 +316,3 @@ class Observability(Concern):
         aws.cloudwatch.Dashboard(
             "main", dashboard_name=self.named("platform"), dashboard_body=arns.apply(body), opts=self.own()
         )
-

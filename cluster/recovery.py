@@ -35,7 +35,7 @@ POLICIES = {
 
 
 class PilotLight(Concern):
-    """What stands in the recovery Region: the stores' part of the network, named as whoever stands in there names it."""
+    """What stands in the recovery Region: the stores' part of the network, under the names that it has there."""
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting, "pilot-light", "edge")

@@ -31,7 +31,7 @@ class Alarm:
     below: bool = False
     """Fires below the threshold instead of above."""
     missing: Literal["notBreaching", "breaching"] = "notBreaching"
-    """What silence means: of what is counted only when it happens, nothing; of what always has a value, that it fails."""
+    """What silence means: of what is counted when it happens, nothing; of what always has a value, failure."""
 
 
 PLACEHOLDER = 0.0

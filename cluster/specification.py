@@ -396,9 +396,7 @@ class Environment(_Part):
         It has the network and the database that stand there, no further Region to copy to, and nothing that the account
         has once and keeps: identities of workflows, budgets, switches.
         """
-        kept = self.network.model_copy(
-            update={"cidr": self.network.recovery_cidr, "recovery_cidr": self.network.cidr}
-        )
+        kept = self.network.model_copy(update={"cidr": self.network.recovery_cidr, "recovery_cidr": self.network.cidr})
         alone = {"copy_to_recovery_region": False, "copy_to_account": "", "pilot_light": False}
         return self.model_copy(
             update={

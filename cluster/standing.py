@@ -1,7 +1,7 @@
 """What stands in the recovery Region when the first is lost, as Pulumi imports it.
 
-In:  `wanted.json`, which `pulumi preview --stack prod-recovered --import-file wanted.json` writes: everything that would
-     be made; and `standing.json`, the output `standing` of the stack that is lost: ids by key.
+In:  `wanted.json`, which `pulumi preview --stack prod-recovered --import-file wanted.json` writes: all that would be
+     made; and `standing.json`, the output `standing` of the stack that is lost: ids by key.
 Out: on standard output the same file with the ids of what stands, its components, and nothing of what is to be made.
 
     python -m cluster.standing wanted.json standing.json > import.json

@@ -60,18 +60,20 @@ def add_to(app: typer.Typer) -> None:
 
 def plan(
     environment: Annotated[
-        str, typer.Argument(metavar="[ENV]", help="dev, staging, prod, or isolated: the account of copies; without it, all")
+        str,
+        typer.Argument(metavar="[ENV]", help="dev, staging, prod, or isolated: the account of copies; without it, all"),
     ] = "",
     view: Annotated[Side, typer.Option(help="one view of it, or all")] = Side.SUMMARY,
     output: FormOption = Form.TEXT,
     today: DayOption = None,
-    recovered: Annotated[  # noqa: FBT002 — a flag of the command line
+    recovered: Annotated[
         bool, typer.Option("--recovered", help="what stands in for ENV when its Region is lost")
     ] = False,
 ) -> None:
     """Say what would be created on AWS, what it costs, and what is wrong with it; exit code 3 when something is."""
     with _without_garbage_collection():
-        subjects = _subjects(f"{environment}{RECOVERED}" if recovered else environment, today.date() if today else date.today())  # noqa: DTZ011 — the user's own day
+        name = f"{environment}{RECOVERED}" if recovered else environment
+        subjects = _subjects(name, today.date() if today else date.today())  # noqa: DTZ011 — the user's own day
         typer.echo(_shown(subjects, view, output), nl=False)
         from cluster.reports.views import VIEWS
 

@@ -93,6 +93,7 @@ class Assessment:
         """What will fail soon."""
         return tuple(found for one in self.results for found in one.warnings)
 
+
 ISOLATED = "isolated"
 """The graph of the account that keeps copies."""
 

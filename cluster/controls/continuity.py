@@ -132,7 +132,9 @@ def _tiers(facts: Facts) -> Iterator[Gap]:
     for budget in facts.of("budgets/budget:Budget"):
         for at, one in enumerate(budget.get("costFilters") or ()):
             if one.get("name") == "TagKeyValue" and not used & set(one.get("values") or ()):
-                yield Gap(budget.key, f"costFilters.{at}.values", f"names {', '.join(one['values'])}, which nothing has")
+                yield Gap(
+                    budget.key, f"costFilters.{at}.values", f"names {', '.join(one['values'])}, which nothing has"
+                )
 
 
 def _alerts(budget: Resource, kind: str, percent: int) -> bool:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
+from cluster.catalogue import GLOBAL_REGION
 from cluster.controls.network_facts import Networks
 from cluster.controls.policies import Statement, statements
-from cluster.catalogue import GLOBAL_REGION
 from cluster.graph.model import Graph, Json, Resource
 from cluster.specification import Environment
 

@@ -107,7 +107,8 @@ def _strangers(facts: Facts, subjects: tuple[str, ...]) -> Iterator[str]:
 
 
 @control(
-    "ci-permission-boundary", remedy="set permissions_boundary on the role, ask for one where it gives rights, and close itself to it"
+    "ci-permission-boundary",
+    remedy="set permissions_boundary on the role, ask for one where it gives rights, and close itself to it",
 )
 def workflows_are_bounded(facts: Facts) -> Gaps:
     """Look for roles of CI that could give themselves more than they have."""
@@ -116,7 +117,7 @@ def workflows_are_bounded(facts: Facts) -> Gaps:
         if boundary is None or boundary.type != "aws:iam/policy:Policy":
             yield Gap(role.key, "permissionsBoundary", "is no policy of this program")
             continue
-        documents = [one for one in facts.attached(role, "iam/rolePolicy:RolePolicy", "role")]
+        documents = facts.attached(role, "iam/rolePolicy:RolePolicy", "role")
         for one in documents:
             found = list(statements(one, "policy"))
             yield from (Gap(one.key, "policy", problem) for problem in _lifts(role, boundary, found))

@@ -72,8 +72,8 @@ WAIVERS: tuple[Waiver, ...] = (
         environments=("prod",),
         owner="platform",
         reason=(
-            "Secrets Manager keeps no password for a member of a global database. The stack's own is used once: from the "
-            "first login on the administrator comes by IAM (`grant rds_iam`), and a password is then refused."
+            "Secrets Manager keeps no password for a member of a global database. The stack's own is used once: from "
+            "the first login on the administrator comes by IAM (`grant rds_iam`), and a password is then refused."
         ),
         granted=date(2026, 11, 23),
         expires=date(2027, 11, 23),
@@ -134,7 +134,7 @@ WAIVERS: tuple[Waiver, ...] = (
         resource="",
         environments=("isolated",),
         owner="security",
-        reason="The organisation's trail records the account, and is made where it cannot be reached from (deployment, 2).",
+        reason="The organisation's trail records the account, and is made in another one (deployment, step 2).",
         granted=date(2026, 11, 23),
         expires=date(2027, 11, 23),
     ),

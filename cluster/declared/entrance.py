@@ -68,7 +68,7 @@ class Entrance(Declaring):
         yield self._object("gateway.k8s.aws/v1beta1", "TargetGroupConfiguration", (place, "traefik"), {"spec": target})
 
     def _routes(self, place: str) -> Resource:
-        """What is let through: the health check as it comes, all else with a token that the load balancer has verified."""
+        """What is let through: the health check as it comes, all else with a token that has been verified."""
         backend = [{"name": "traefik", "port": GATEWAY_PORT}]
         token = {"group": "gateway.k8s.aws", "kind": "ListenerRuleConfiguration", "name": "token"}
         spec = {
@@ -88,8 +88,8 @@ class Entrance(Declaring):
         """What the controller makes of the routes."""
         issuer = self._environment.edge.issuer
         token = {"issuer": issuer, "jwksEndpoint": f"{issuer}.well-known/jwks.json"}
-        forward = {"type": "forward", "targetGroupArn": str(Reference(group.key, "arn"))}
-        verify = {"type": "jwt-validation", "jwtValidation": token}
+        forward: dict[str, Json] = {"type": "forward", "targetGroupArn": str(Reference(group.key, "arn"))}
+        verify: dict[str, Json] = {"type": "jwt-validation", "jwtValidation": token}
         for name, path, actions in (("health", HEALTH, [forward]), ("api", f"{API}/*", [verify, forward])):
             yield self._resource(
                 "aws:lb/listenerRule:ListenerRule",

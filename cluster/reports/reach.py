@@ -7,8 +7,8 @@ Out: a `Path` for each workload and target, with a verdict of four layers: route
 Workloads are the service accounts that have a role. All pods of a cluster share the security group of its nodes, so
 that for stores the role decides. Network policies come on top: they are the charts' own and only ever close. Of AWS's
 managed policies only those that allow nearly everything are known; statements that deny are not counted as closing, and
-conditions not at all. A store's own policy counts, and so does that of an end point. Of the load balancer it says whether
-it reaches the pods.
+conditions not at all. A store's own policy counts, and so does that of an end point. Of the load balancer it says
+whether it reaches the pods.
 """
 
 from __future__ import annotations
@@ -124,7 +124,10 @@ def text(paths: Sequence[Path]) -> str:
     workloads = sorted({one.workload for one in paths})
     width = max((len(one) for one in workloads), default=0)
     lines.append(" ".join([" " * width, *(f"{at:>5}" for at, _ in enumerate(targets, 1))]))
-    lines += [" ".join([f"{one:<{width}}", *(f"{found.get((one, target), '-'):>5}" for target in targets)]) for one in workloads]
+    lines += [
+        " ".join([f"{one:<{width}}", *(f"{found.get((one, target), '-'):>5}" for target in targets)])
+        for one in workloads
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -186,7 +189,9 @@ class _View:
         for endpoint in self.facts.of("ec2/vpcEndpoint:VpcEndpoint"):
             if str(endpoint.get("serviceName")).endswith(f".{kind.service}"):
                 rules = list(statements(endpoint, "policy")) if endpoint.get("policy") else None
-                lets = rules is None or any(self._lets(one, action, kind, store) for one in rules for action in kind.actions)
+                lets = rules is None or any(
+                    self._lets(one, action, kind, store) for one in rules for action in kind.actions
+                )
                 return (Layer("route", lets, endpoint.key if lets else f"{endpoint.key} by its policy"),)
         return self._internet()
 

@@ -65,7 +65,9 @@ def _fail_over(estate: Estate, name: str) -> tuple[str, ...]:
     if len(estate.instances) > 1:
         return (over,)
     zones = sorted(
-        str(one.get("availabilityZone")) for one in estate.graph.of_type("aws:ec2/subnet:Subnet") if "isolated" in one.name
+        str(one.get("availabilityZone"))
+        for one in estate.graph.of_type("aws:ec2/subnet:Subnet")
+        if "isolated" in one.name
     )
     used = {one.get("availabilityZone") for one in estate.instances}
     other = next((zone for zone in zones if zone not in used), "<another zone>")

@@ -133,7 +133,9 @@ class Estate:
         """
         clock = self._clock(self.copier) if self.copier is not None else None
         found = [
-            _turn_s(rule) + TIMES["copy"].seconds + 3600 * ((_hour(clock.get("scheduleExpression")) - _hour(rule.get("schedule"))) % 24)
+            _turn_s(rule)
+            + TIMES["copy"].seconds
+            + 3600 * ((_hour(clock.get("scheduleExpression")) - _hour(rule.get("schedule"))) % 24)
             for _, rule in self._rules()
             if clock is not None and rule.get("copyActions")
         ]

@@ -178,8 +178,8 @@ def _region(estate: Estate) -> Scenario:
         gaps.append("jobs that wait in the queue are lost; the database says which were not done")
     if estate.home == CONTROL_REGION:
         gaps.append(
-            f"IAM, Route 53 and CloudFront are changed in {CONTROL_REGION} alone: while it fails as a whole, roles, names "
-            "and the distribution stay as they are, and the times of the platform do not hold"
+            f"IAM, Route 53 and CloudFront are changed in {CONTROL_REGION} alone: while it fails as a whole, roles, "
+            "names and the distribution stay as they are, and the times of the platform do not hold"
         )
     drill = drills(estate)["region"]
     return Scenario("region", "the Region is lost", losses, tuple(steps), drill, tuple(gaps))

@@ -1,8 +1,8 @@
 """The view of soundness: what AWS or Kubernetes would refuse, or what would never work, though every type is right.
 
 In:  a graph.
-Out: `Fault`s: resource, and what would happen on the day. Controls ask whether something is safe; this asks whether it runs.
-     Each check stands for a mistake that was once made.
+Out: `Fault`s: resource, and what would happen on the day. Controls ask whether something is safe; this asks whether
+     it runs. Each check stands for a mistake that was once made.
 
     sound(capture(load("prod")))   # ()
 """

@@ -1,4 +1,4 @@
-"""Whether who must do something may: CI with the roles that it makes, backups of what is tagged, a database's password."""
+"""Whether who must do something may: CI with its roles, backups of what is tagged, people in an emergency."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HOLDER = "iam:PassRole"
 
 
 def passing(facts: Facts) -> Faults:
-    """A role that the program gives a service can be given by CI, too, and has a boundary, without which CI makes none."""
+    """A role that the program gives a service can be given by CI, too, and has the boundary that CI must give it."""
     deploy = facts.graph.get(DEPLOYS)
     if deploy is None:
         return
@@ -70,7 +70,9 @@ def emergency(facts: Facts) -> Faults:
             if one.condition("aws:MultiFactorAuthPresent"):
                 yield Fault(role.key, "lets nobody in: a session of Identity Center says nothing of a second factor")
         own = facts.attached(role, "iam/rolePolicy:RolePolicy", "role")
-        if not any(one.allows and one.covers("eks:DescribeCluster") for each in own for one in statements(each, "policy")):
+        if not any(
+            one.allows and one.covers("eks:DescribeCluster") for each in own for one in statements(each, "policy")
+        ):
             yield Fault(role.key, "cannot find the cluster: it may not eks:DescribeCluster")
 
 

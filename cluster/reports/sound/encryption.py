@@ -61,6 +61,11 @@ def _used(facts: Facts) -> Iterator[tuple[Resource, Resource, str]]:
     for trail in facts.of("cloudtrail/trail:Trail"):
         for key in _keys(facts, trail.get("kmsKeyId")):
             yield trail, key, "cloudtrail.amazonaws.com"
+    yield from _told(facts)
+
+
+def _told(facts: Facts) -> Iterator[tuple[Resource, Resource, str]]:
+    """Yield what tells a topic or queue that is encrypted."""
     topics = {one.key: _keys(facts, one.get("kmsMasterKeyId")) for one in facts.of("sns/topic:Topic")}
     queues = {one.key: _keys(facts, one.get("kmsMasterKeyId")) for one in facts.of("sqs/queue:Queue")}
     for target in facts.of("cloudwatch/eventTarget:EventTarget"):

@@ -49,7 +49,9 @@ def closed(facts: Facts) -> Faults:
         policies[one.get("metadata.namespace")] = policies.get(one.get("metadata.namespace"), 0) + opens
     for namespace, opening in policies.items():
         if not opening and not str(namespace).startswith("hub-"):
-            yield Fault(f"kubernetes.NetworkPolicy/{namespace}.default-deny", "shuts its own controllers off from every API")
+            yield Fault(
+                f"kubernetes.NetworkPolicy/{namespace}.default-deny", "shuts its own controllers off from every API"
+            )
 
 
 def storage(facts: Facts) -> Faults:

@@ -23,7 +23,7 @@ def silence(facts: Facts) -> Faults:
 
 
 def shown(facts: Facts) -> Faults:
-    """What a dashboard shows is what an alarm looks at, in its Region: a metric without dimensions is another, and empty."""
+    """What a dashboard shows is what an alarm looks at, in its Region: without dimensions it is another, and empty."""
     watched = {
         (one.get("namespace"), one.get("metricName"), _pairs(one.get("dimensions") or {}), facts.graph.region(one))
         for one in facts.of("cloudwatch/metricAlarm:MetricAlarm")

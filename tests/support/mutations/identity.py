@@ -122,7 +122,11 @@ IDENTITY = (
     fails("kms-rotation", "one key for ever", alter("kms.Key/data", "enableKeyRotation", False)),
     fails("kms-not-public", "a key for anybody", edit("kms.Key/data", "policy", statement(0, "Principal", "*"))),
     fails("kms-deletion-window", "gone in a week", alter("kms.Key/backup", "deletionWindowInDays", 7)),
-    fails("secret-rotation", "a password that somebody chose", alter("rds.Cluster/hub-secondary", "masterUsername", "hubadmin")),
+    fails(
+        "secret-rotation",
+        "a password that somebody chose",
+        alter("rds.Cluster/hub-secondary", "masterUsername", "hubadmin"),
+    ),
     fails(
         "secret-rotation",
         "another secret without rotation",

@@ -54,7 +54,9 @@ def test_a_lost_region_takes_the_uploads_since_the_last_copy_and_of_the_database
     prod = graph("prod")
     found = scenario(prod, "region")
     assert loss(prod, "region", "rds.Cluster/hub") == 60
-    assert loss(prod, "region", "s3.Bucket/uploads") == DAY + (1 + 4 + 4) * HOUR, "it begins within 1 h, takes 4, is copied in 4"
+    assert loss(prod, "region", "s3.Bucket/uploads") == DAY + (1 + 4 + 4) * HOUR, (
+        "it begins within 1 h, takes 4, is copied in 4"
+    )
     assert found.rpo_s == 33 * HOUR
     # decide, take over what stands, the network's rest, cluster, nodes, Git, the edge, look
     assert found.tracks()["platform"] == (15 + 15 + 10 + 15 + 10 + 10 + 5 + 15) * MINUTE

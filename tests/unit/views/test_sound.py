@@ -170,7 +170,9 @@ def unsized_dashboard(board: dict[str, list[dict[str, dict[str, list[list[str]]]
         pytest.param(
             "dev",
             alter(
-                "kubernetes.CronJob/automatrix-system.pools-stop", "spec.jobTemplate.spec.template.spec.securityContext", {}
+                "kubernetes.CronJob/automatrix-system.pools-stop",
+                "spec.jobTemplate.spec.template.spec.securityContext",
+                {},
             ),
             "kubernetes.CronJob/automatrix-system.pools-stop",
             "restricted ones only",
@@ -223,5 +225,3 @@ def unsized_dashboard(board: dict[str, list[dict[str, dict[str, list[list[str]]]
 def test_a_mistake_that_was_made_once_is_seen(name: str, change: Mutation, resource: str, says: str) -> None:
     found = [one for one in sound(change(graph(name))) if one.resource == resource]
     assert any(says in one.says for one in found), [str(one) for one in sound(change(graph(name)))]
-
-
