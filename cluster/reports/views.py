@@ -116,6 +116,8 @@ def _opened(subject: Subject) -> str:
 
 
 def _recovered(subject: Subject) -> str:
+    if not subject.recovery:
+        return "nothing runs here: others recover from it"
     return "; ".join(
         f"{one.name} {recovery.duration(one.rpo_s)} / {recovery.duration(one.rto_s)}" for one in subject.recovery
     )
