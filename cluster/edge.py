@@ -314,5 +314,6 @@ class Edge(Concern):
                         "evaluate_target_health": False,
                     }
                 ],
+                allow_overwrite=True,  # whoever stands in finds them
                 opts=self.own(),
             )

@@ -140,10 +140,12 @@ def _leave(estate: Estate, environment: str) -> tuple[str, ...]:
             "# in a drill, with both Regions well: switchover-global-cluster, without --allow-data-loss"
         ),
         f'pulumi login "s3://automatrix-state-<account>-{region}?region={region}&awssdk=v2"',
-        f"pulumi stack output standing --stack {environment} --json > standing.json",
+        f"aws s3 cp s3://automatrix-state-<account>-{region}/.pulumi/stacks/automatrix/{environment}.json .",
         f'pulumi stack init {stack} --secrets-provider "awskms://alias/automatrix-state?region={region}"',
+        f"pulumi config set --secret automatrix:pagerEndpoint <URL> --stack {stack}",
+        f"openssl rand -hex 32 | pulumi config set --secret automatrix:originKey --stack {stack}",
         f"pulumi preview --stack {stack} --import-file wanted.json",
-        ".venv/bin/python -m cluster.standing wanted.json standing.json > import.json",
+        f".venv/bin/python -m cluster.standing wanted.json {environment}.json > import.json",
         f"pulumi import --stack {stack} --file import.json --generate-code=false --yes",
         f"pulumi up --stack {stack}",
     )

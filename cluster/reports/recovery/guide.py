@@ -24,11 +24,12 @@ Leave the Region when AWS says hours, or says nothing for an hour, and customers
 3. Fetch the state from its replica and make the stack `<env>-recovered`: it takes over what stands there (network of the
    stores, database, key) and what the world has once (zone, certificate, distribution), and makes the rest under names that
    carry the Region, beside whatever is left of the first. `amx plan <env> --recovered` shows it on any day, with its controls.
-4. Copy the stack's settings from the first (`pulumi config cp`), restore the buckets' newest copies, apply
-   `gitops/bootstrap/root.yaml`, let the engine do the rest. Images are there.
+4. Restore the buckets' newest copies, apply `gitops/bootstrap/root.yaml`, let the engine do the rest. Images are there. Secrets
+   are set anew: the first Region's key, under which they are kept, is lost with it.
 5. Point the domain there (external-dns does it for the origin), let a tenth in first, then all. Jobs that waited in the
    queue are gone: the database says which.
-6. Later, with time: the same way back, by a planned switch.
+6. Later, with time: the same way back, by a planned switch. What was taken over leaves the second stack's state by
+   `pulumi state delete` and is never destroyed with it; then the first stack is refreshed.
 
 Drills: each scenario once a year, *bad write* and *region* twice, one unannounced. Written down: the day, times measured,
 what differed from this page. Measured times replace the assumed ones in `cluster/reports/recovery/times.py`. The weekly

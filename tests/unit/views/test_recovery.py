@@ -11,7 +11,7 @@ from cluster.graph import Graph
 from cluster.graph.capture import capture_program
 from cluster.isolated import build_vault
 from cluster.reports.recovery import Scenario, as_json, as_markdown, as_text, duration, recovery
-from cluster.standing import importing
+from cluster.standing import importing, standing
 from tests.support.aws_graphs import NAMES, captured, changed, graph, stack_graph
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -184,6 +184,8 @@ def test_import_takes_what_stands_and_leaves_what_is_to_be_made() -> None:
     assert [(one["name"], one.get("id")) for one in found["resources"]] == [("network", None), ("main", "vpc-1")]
     with pytest.raises(ValueError, match=r"rds\.Cluster/hub"):
         importing(wanted, {"rds.Cluster/hub": "x"})
+    stack = {"type": "pulumi:pulumi:Stack", "outputs": {"standing": {"ec2.Vpc/main": "vpc-1"}}}
+    assert standing({"checkpoint": {"latest": {"resources": [stack]}}}) == {"ec2.Vpc/main": "vpc-1"}
 
 
 def test_jobs_of_a_dead_worker_come_back_when_the_queue_gives_them_out_again() -> None:
