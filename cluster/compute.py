@@ -280,6 +280,9 @@ class Compute(Concern):
         self.network.ingress("cache-from-cluster", data.cache_group, CACHE_PORT, source, self)
 
     def _images(self) -> None:
+        """Make the registry; where it stands in, replication has made it already, images and all."""
+        if self.environment.stands_in:
+            return
         old = {
             "rulePriority": 1,
             "description": "Keep the last 50 images",

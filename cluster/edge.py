@@ -69,7 +69,8 @@ class Edge(Concern):
                 "balancer": self._firewall("balancer", "REGIONAL", self.environment.region),
             }
         self.distribution = self._distribution()
-        self._logs()
+        if not self.environment.stands_in:  # a distribution that is taken over brings its delivery of logs along
+            self._logs()
         self._names()
         self.register_outputs({})
 

@@ -159,6 +159,13 @@ def test_what_stands_in_takes_over_what_stands_and_shares_no_name_with_what_is_l
     assert found["rds.Cluster/hub"].get("clusterIdentifier") == secondary.get("clusterIdentifier")
     assert found["ec2.SecurityGroup/database"].get("name") == group.get("name")
     assert found["ec2.Vpc/main"].get("cidrBlock") == lost["ec2.Vpc/recovery"].get("cidrBlock")
+    for token, second, first in (
+        ("rds.SubnetGroup", "recovery", "database"),
+        ("rds.ClusterParameterGroup", "hub-secondary", "hub"),
+        ("cloudwatch.LogGroup", "database-secondary", "database"),
+    ):
+        assert found[f"{token}/{first}"].get("name") == lost[f"{token}/{second}"].get("name")
+    assert not found.of_type("aws:ecr/repository:Repository"), "replication has made them"
     for suffix in "abc":
         here, there = found[f"ec2.Subnet/isolated-{suffix}"], lost[f"ec2.Subnet/recovery-isolated-{suffix}"]
         assert here.get("cidrBlock") == there.get("cidrBlock")
