@@ -68,13 +68,19 @@ class Entrance(Declaring):
         yield self._object("gateway.k8s.aws/v1beta1", "TargetGroupConfiguration", (place, "traefik"), {"spec": target})
 
     def _routes(self, place: str) -> Resource:
-        """What is let through: the health check as it comes, all else with a token that has been verified."""
+        """What is let through: health checks and a browser's questions as they come, all else with a verified token."""
         backend = [{"name": "traefik", "port": GATEWAY_PORT}]
         token = {"group": "gateway.k8s.aws", "kind": "ListenerRuleConfiguration", "name": "token"}
         spec = {
             "parentRefs": [{"name": "web", "sectionName": "https"}],
             "rules": [
-                {"matches": [{"path": {"type": "Exact", "value": HEALTH}}], "backendRefs": backend},
+                {
+                    "matches": [
+                        {"path": {"type": "Exact", "value": HEALTH}},
+                        {"path": {"type": "PathPrefix", "value": API}, "method": "OPTIONS"},
+                    ],
+                    "backendRefs": backend,
+                },
                 {
                     "matches": [{"path": {"type": "PathPrefix", "value": API}}],
                     "filters": [{"type": "ExtensionRef", "extensionRef": token}],
@@ -90,14 +96,21 @@ class Entrance(Declaring):
         token = {"issuer": issuer, "jwksEndpoint": f"{issuer}.well-known/jwks.json"}
         forward: dict[str, Json] = {"type": "forward", "targetGroupArn": str(Reference(group.key, "arn"))}
         verify: dict[str, Json] = {"type": "jwt-validation", "jwtValidation": token}
-        for name, path, actions in (("health", HEALTH, [forward]), ("api", f"{API}/*", [verify, forward])):
+        path = {"pathPattern": {"values": [f"{API}/*"]}}
+        asking = {"httpRequestMethod": {"values": ["OPTIONS"]}}  # a browser asks before it sends the token
+        rules: dict[str, tuple[list[Json], list[dict[str, Json]]]] = {
+            "health": ([{"pathPattern": {"values": [HEALTH]}}], [forward]),
+            "preflight": ([path, asking], [forward]),
+            "api": ([path], [verify, forward]),
+        }
+        for priority, (name, (conditions, actions)) in enumerate(rules.items(), 1):
             yield self._resource(
                 "aws:lb/listenerRule:ListenerRule",
                 name,
                 {
                     "listenerArn": str(Reference(listener.key, "arn")),
-                    "priority": 1 if name == "health" else 2,
-                    "conditions": [{"pathPattern": {"values": [path]}}],
+                    "priority": priority,
+                    "conditions": conditions,
                     "actions": [{**one, "order": at} for at, one in enumerate(actions, 1)],
                     "tags": tags,
                 },
