@@ -130,10 +130,10 @@ def _leave(estate: Estate, environment: str) -> tuple[str, ...]:
     whole = next(iter(estate.graph.of_type("aws:rds/globalCluster:GlobalCluster")))
     region, name = estate.graph.region(estate.secondary), str(estate.secondary.get("clusterIdentifier"))
     stack = f"{environment}-recovered"
-    first = _instance(estate, name, f"{name}-0").replace("aws rds", f"aws rds --region {region}")
+    first = _instance(estate, name, f"{name}-first").replace("aws rds", f"aws rds --region {region}")
     return (
         first,
-        f"aws rds wait db-instance-available --db-instance-identifier {name}-0 --region {region}",
+        f"aws rds wait db-instance-available --db-instance-identifier {name}-first --region {region}",
         (
             f"aws rds failover-global-cluster --global-cluster-identifier {whole.get('globalClusterIdentifier')} "
             f"--target-db-cluster-identifier <ARN of {name}> --allow-data-loss --region {region} "
@@ -148,4 +148,7 @@ def _leave(estate: Estate, environment: str) -> tuple[str, ...]:
         f".venv/bin/python -m cluster.standing wanted.json {environment}.json > import.json",
         f"pulumi import --stack {stack} --file import.json --generate-code=false --yes",
         f"pulumi up --stack {stack}",
+        # the program's own instances are there now
+        f"aws rds failover-db-cluster --db-cluster-identifier {name} --region {region}",
+        f"aws rds delete-db-instance --db-instance-identifier {name}-first --region {region}",
     )
