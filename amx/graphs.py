@@ -16,9 +16,10 @@ from pathlib import Path
 
 from cluster.environments import ENVIRONMENTS, load
 from cluster.graph import Graph
-from cluster.graph.capture import capture
 from cluster.local.settings import ROOT
+from cluster.reports import views
 from cluster.reports.views import Subject
+from cluster.stacks import STACKS, stack
 
 LONGEST_S = 300
 WRITE = (
@@ -34,8 +35,8 @@ class NoGraphError(ValueError):
 
 def subject(name: str, today: date, root: Path = ROOT) -> Subject:
     """Return what a name stands for; NoGraphError when it stands for nothing."""
-    if name in ENVIRONMENTS:
-        return Subject(load(name), capture(load(name)), today)
+    if name in STACKS:
+        return views.subject(name, today)
     revision, _, environment = name.rpartition(":")
     if revision and environment in ENVIRONMENTS:
         return Subject(load(environment), _of_commit(root, revision, environment), today)
@@ -46,7 +47,7 @@ def subject(name: str, today: date, root: Path = ROOT) -> Subject:
         )
     try:
         graph = _saved(path.read_text())
-        return Subject(load(graph.environment), graph, today)
+        return Subject(stack(graph.environment).environment, graph, today)
     except (ValueError, KeyError, TypeError) as error:
         raise NoGraphError(f"{name} is no graph as `amx plan --view graph --output json` writes it: {error}") from error
 
@@ -54,8 +55,8 @@ def subject(name: str, today: date, root: Path = ROOT) -> Subject:
 def _saved(text: str) -> Graph:
     """Return the graph in what `amx plan --view graph` or `Graph.to_json` wrote; of several environments the first."""
     content = json.loads(text)
-    for views in content.get("environments", {}).values():
-        content = views["graph"]
+    for shown in content.get("environments", {}).values():
+        content = shown["graph"]
         break
     return Graph.from_json(json.dumps(content))
 

@@ -6,12 +6,9 @@ import sys
 
 import pulumi
 
-from cluster.environments import load
 from cluster.isolated import build_vault
 from cluster.program import build
-
-ISOLATED = "isolated"
-"""The stack of the account that keeps production's copies."""
+from cluster.stacks import stack
 
 
 def main() -> None:
@@ -20,11 +17,11 @@ def main() -> None:
         sys.exit(
             "this is a Pulumi program: `pulumi up --stack dev`; without an account, `amx plan dev` shows what it makes"
         )
-    stack = pulumi.get_stack()
-    if stack == ISOLATED:
-        build_vault(load("prod"))
+    wanted = stack(pulumi.get_stack())
+    if wanted.is_isolated:
+        build_vault(wanted.source)
     else:
-        build(load(stack))
+        build(wanted.environment)
 
 
 main()

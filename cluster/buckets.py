@@ -31,6 +31,11 @@ class BucketSpec:
 
 def bucket(concern: Concern, spec: BucketSpec) -> aws.s3.Bucket:
     """Make a bucket and everything that keeps it closed."""
+    return bucket_and_policy(concern, spec)[0]
+
+
+def bucket_and_policy(concern: Concern, spec: BucketSpec) -> tuple[aws.s3.Bucket, aws.s3.BucketPolicy]:
+    """Do so, and return its policy too: a service that writes is refused until that is there."""
     physical = f"{concern.named(spec.name)}-{concern.environment.account_id}"
     own, region = concern.own(), spec.region
     tags = concern.data_tags(spec.data_class, **({"backup": "true"} if spec.backup else {}))
@@ -55,14 +60,14 @@ def bucket(concern: Concern, spec: BucketSpec) -> aws.s3.Bucket:
     _expire(spec, made, own)
     arn = f"arn:aws:s3:::{physical}"
     statements = [{**one, "Resource": one["Resource"].replace("{bucket}", arn)} for one in spec.statements]
-    aws.s3.BucketPolicy(
+    policy = aws.s3.BucketPolicy(
         spec.name,
         bucket=made.id,
         policy=document(deny_without_tls(made.arn, pulumi.Output.concat(made.arn, "/*"), service="s3"), *statements),
         region=region,
         opts=concern.own(closed),
     )
-    return made
+    return made, policy
 
 
 def _encrypt(spec: BucketSpec, made: aws.s3.Bucket, own: pulumi.ResourceOptions) -> None:

@@ -56,5 +56,11 @@ KUBERNETES: dict[str, date] = {
 }
 """Minor versions of EKS, and the day on which standard support ends: afterwards the control plane costs six times."""
 
+ADDONS_ACCOUNT = "602401143452"
+"""The account from which EKS serves the images of its add-ons."""
+
+GLOBAL_REGION = "us-east-1"
+"""Where CloudFront takes certificates, web ACLs and log groups from, and has its metrics, wherever the rest is."""
+
 EDGE_TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 """What the load balancer speaks: TLS 1.2 and 1.3, recommended by AWS."""

@@ -21,13 +21,21 @@ from cluster.concern import Concern, Setting, trust
 from cluster.data import Data
 from cluster.identity import Identity
 from cluster.keys import Keys
-from cluster.network import CACHE_PORT, DATABASE_PORT, Network, Source
+from cluster.network import CACHE_PORT, DATABASE_PORT, GATEWAY_PORT, Network, Source
 from cluster.queues import work_queue
 from cluster.workloads import Workloads
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
-ADDONS = ("eks-pod-identity-agent", "aws-ebs-csi-driver", "metrics-server", "snapshot-controller")
-IMAGES = ("platform", "hub")
+ADDONS = ("eks-pod-identity-agent",)
+"""What runs on every node, and becomes active without one."""
+PLACED_ADDONS = ("coredns", "aws-ebs-csi-driver", "metrics-server", "snapshot-controller")
+"""What needs a node to become active."""
+OWN_IMAGES = ("platform", "hub")
+COPIED_IMAGES = (
+    "external-secrets", "external-dns", "prometheus", "traefik", "aws-load-balancer-controller",
+    "opentelemetry-collector",
+)  # fmt: skip
+"""What controllers run that no registry of AWS serves: copied here, because pods take images from nowhere else."""
 POLICY = "arn:aws:iam::aws:policy"
 ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy"
 AUTO_POLICIES = ("EKSComputePolicy", "EKSBlockStoragePolicy", "EKSLoadBalancingPolicy", "EKSNetworkingPolicy")
@@ -87,8 +95,7 @@ class Compute(Concern):
         self.cluster = self.component.eks_cluster
         self.cluster_name: pulumi.Output[str] = self.cluster.apply(lambda made: made.name)
         self.cluster_group = self.component.cluster_security_group_id
-        self._nodes()
-        self._addons()
+        self._addons(self._nodes())
         self._workload_identities()
         self._images()
         self.register_outputs({})
@@ -143,7 +150,7 @@ class Compute(Concern):
             create_instance_role=False,
             create_oidc_provider=False,
             kube_proxy_addon_options={"enabled": not self.auto},
-            coredns_addon_options={"enabled": not self.auto},
+            coredns_addon_options={"enabled": False},  # it waits for a node: below, after the group
             use_default_vpc_cni=self.auto,
             vpc_cni_options=None if self.auto else {"enable_network_policy": True, "enable_prefix_delegation": True},
             opts=pulumi.ResourceOptions(
@@ -175,9 +182,9 @@ class Compute(Concern):
         )
         return eks.AccessEntryArgs(principal_arn=principal, access_policies={"policy": association})
 
-    def _nodes(self) -> None:
+    def _nodes(self) -> aws.eks.NodeGroup | None:
         if self.auto:
-            return
+            return None
         spec = self.environment.compute.system
         template = aws.ec2.LaunchTemplate(
             "system",
@@ -204,7 +211,7 @@ class Compute(Concern):
             update_default_version=True,
             opts=self.own(),
         )
-        aws.eks.NodeGroup(
+        return aws.eks.NodeGroup(
             "system",
             cluster_name=self.cluster_name,
             node_group_name="system",
@@ -235,15 +242,17 @@ class Compute(Concern):
             **self.data_tags("operational"),
         }
 
-    def _addons(self) -> None:
-        for name in () if self.auto else ADDONS:
+    def _addons(self, nodes: aws.eks.NodeGroup | None) -> None:
+        if nodes is None:
+            return
+        for name in (*ADDONS, *PLACED_ADDONS):
             aws.eks.Addon(
                 name,
                 cluster_name=self.cluster_name,
                 addon_name=name,
                 resolve_conflicts_on_create="OVERWRITE",
                 resolve_conflicts_on_update="OVERWRITE",
-                opts=self.own(),
+                opts=self.own(*([nodes] if name in PLACED_ADDONS else [])),
             )
 
     def _workload_identities(self) -> None:
@@ -257,20 +266,30 @@ class Compute(Concern):
                 opts=self.own(),
             )
 
-    def open_stores(self, data: Data) -> None:
-        """Let the cluster's pods reach the stores."""
+    def open_ways(self, data: Data, balancer: aws.ec2.SecurityGroup) -> None:
+        """Let the load balancer reach the gateway's pods, and the cluster's pods the stores.
+
+        The cluster's group is made by EKS: neither its tags nor its rules are the program's, but for this one.
+        """
+        self.network.ingress(
+            "pods-from-load-balancer", self.cluster_group, GATEWAY_PORT, Source(group=balancer.id), self
+        )
+        self.network.egress("load-balancer-to-pods", balancer, GATEWAY_PORT, self.cluster_group, self)
         source = Source(group=self.cluster_group)
         self.network.ingress("database-from-cluster", data.database_group, DATABASE_PORT, source, self)
         self.network.ingress("cache-from-cluster", data.cache_group, CACHE_PORT, source, self)
 
     def _images(self) -> None:
+        """Make the registry; where it stands in, replication has made it already, images and all."""
+        if self.environment.stands_in:
+            return
         old = {
             "rulePriority": 1,
             "description": "Keep the last 50 images",
             "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 50},
             "action": {"type": "expire"},
         }
-        for name in IMAGES:
+        for name in (*OWN_IMAGES, *COPIED_IMAGES):
             repository = aws.ecr.Repository(
                 name,
                 name=f"automatrix/{name}",

@@ -21,14 +21,17 @@ from cluster.specification import DataClass, Environment, Tier
 
 Text = str | pulumi.Output[str]
 Document = Mapping[str, Any]
+PROJECT = "automatrix"
+"""The project's name, under which a stack's settings stand in `Pulumi.<stack>.yaml`."""
 POLICY_VERSION = "2012-10-17"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Setting:
-    """What every concern is given: the environment and the providers of its tiers."""
+    """What every concern is given: the environment, the providers of its tiers, and the boundary of roles."""
 
     environment: Environment
+    boundary: aws.iam.Policy | None = None
     _providers: dict[Tier, aws.Provider] = field(default_factory=dict)
 
     def provider(self, tier: Tier) -> aws.Provider:
@@ -59,10 +62,17 @@ class Concern(pulumi.ComponentResource):
     """A component: everything of one concern, under one name and with the tags of one tier."""
 
     def __init__(self, setting: Setting, name: str, tier: Tier) -> None:
-        options = pulumi.ResourceOptions(providers=[setting.provider(tier)])
-        super().__init__(f"automatrix:index:{type(self).__name__}", name, None, options)
+        options = pulumi.ResourceOptions(providers=[setting.provider(tier)], transformations=[self._bound])
         self.setting = setting
         self.environment = setting.environment
+        super().__init__(f"automatrix:index:{type(self).__name__}", name, None, options)
+
+    def _bound(self, made: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        """Give a role the platform's boundary where it has none of its own."""
+        boundary = self.setting.boundary
+        if boundary is None or made.type_ != "aws:iam/role:Role" or made.props.get("permissions_boundary"):
+            return None
+        return pulumi.ResourceTransformationResult({**made.props, "permissions_boundary": boundary.arn}, made.opts)
 
     def own(self, *after: pulumi.Resource, protect: bool = False) -> pulumi.ResourceOptions:
         """Return the options of a resource of this concern; `after` must exist before it."""
@@ -85,6 +95,11 @@ class Concern(pulumi.ComponentResource):
         """Return an ARN in this account; `region` "" for services without Regions."""
         where = self.environment.region if region is None else region
         return f"arn:aws:{service}:{where}:{self.environment.account_id}:{resource}"
+
+
+def secret_setting(name: str) -> pulumi.Output[str]:
+    """Return a secret of the stack's settings; without it nothing is previewed or made."""
+    return pulumi.Config(PROJECT).require_secret(name)
 
 
 def allow(

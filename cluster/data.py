@@ -6,18 +6,20 @@ administrator's password is made, kept and rotated by AWS.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import pulumi
 import pulumi_aws as aws
 
 from cluster.buckets import BucketSpec, bucket
-from cluster.concern import Concern, Setting
+from cluster.concern import Concern, Setting, secret_setting
+from cluster.identity import ADMINISTRATOR
 from cluster.keys import Keys
 from cluster.network import CACHE_PORT, DATABASE_PORT, Network
 from cluster.queues import work_queue
 from cluster.specification import Database
 
-ADMINISTRATOR = "hubadmin"
-"""Not the engine's default, which is what gets guessed first."""
 PARAMETERS = {
     "rds.force_ssl": "1",
     "log_min_duration_statement": "500",
@@ -27,12 +29,18 @@ PARAMETERS = {
 }
 
 
+@dataclass(frozen=True)
+class ReplicaPlace:
+    """Where the database that follows stands in the recovery Region."""
+
+    subnets: aws.rds.SubnetGroup
+    group: aws.ec2.SecurityGroup
+
+
 class Data(Concern):
     """The stores of the environment."""
 
-    def __init__(
-        self, setting: Setting, network: Network, keys: Keys, replica_subnets: aws.rds.SubnetGroup | None
-    ) -> None:
+    def __init__(self, setting: Setting, network: Network, keys: Keys, replica: ReplicaPlace | None) -> None:
         super().__init__(setting, "data", "data")
         self.network = network
         self.keys = keys
@@ -40,6 +48,8 @@ class Data(Concern):
         self.cache_group = network.group("cache", "Valkey", self)
         self.instance: aws.rds.Instance | None = None
         self.secondary: aws.rds.Cluster | None = None
+        self.secondary_parameters: aws.rds.ClusterParameterGroup | None = None
+        self.secondary_logs: aws.cloudwatch.LogGroup | None = None
         self.cluster: aws.rds.Cluster | None = None
         self.subnets = aws.rds.SubnetGroup(
             "database",
@@ -50,7 +60,7 @@ class Data(Concern):
         if self.environment.database.engine == "rds":
             self.instance = self._instance()
         else:
-            self.cluster = self._aurora(replica_subnets)
+            self.cluster = self._aurora(replica)
         self.cache = self._cache()
         self.jobs = work_queue(self, "jobs", keys.data, visibility_seconds=900)
         retention = self.environment.observability.retention
@@ -99,7 +109,7 @@ class Data(Concern):
         assert self.cluster is not None  # noqa: S101 — one of the two is made
         return self.cluster.arn
 
-    def _aurora(self, replica_subnets: aws.rds.SubnetGroup | None) -> aws.rds.Cluster:
+    def _aurora(self, replica: ReplicaPlace | None) -> aws.rds.Cluster:
         spec, name = self.environment.database, self.named("hub")
         major = spec.version.partition(".")[0]
         logs = self._database_logs(f"/aws/rds/cluster/{name}/postgresql")
@@ -122,11 +132,8 @@ class Data(Concern):
             engine="aurora-postgresql",
             engine_mode="provisioned",
             engine_version=spec.version,
-            database_name="hub",
+            **self._administrator(),
             port=DATABASE_PORT,
-            master_username=ADMINISTRATOR,
-            manage_master_user_password=True,
-            master_user_secret_kms_key_id=self.keys.data.key_id,
             iam_database_authentication_enabled=True,
             db_subnet_group_name=self.subnets.name,
             vpc_security_group_ids=[self.database_group.id],
@@ -146,9 +153,27 @@ class Data(Concern):
             opts=self.own(*([logs] if logs else []), protect=spec.deletion_protection),
         )
         self._aurora_instances(cluster, major)
-        if whole is not None and replica_subnets is not None:
-            self.secondary = self._secondary(cluster, whole, replica_subnets, major)
+        if whole is not None and replica is not None:
+            self.secondary = self._secondary(cluster, whole, replica, major)
         return cluster
+
+    def _administrator(self) -> dict[str, Any]:
+        """Return who administers the database, and with what.
+
+        AWS keeps no password for a member of a global database: there it is the stack's, and worthless from the moment
+        at which the administrator is told to come by IAM (docs/deployment.md). Whoever stands in takes over the
+        database with its administrator.
+        """
+        if self.environment.stands_in:
+            return {}
+        first = {"database_name": "hub", "master_username": ADMINISTRATOR}
+        if self.environment.database.global_secondary:
+            return {**first, "master_password": secret_setting("databasePassword")}
+        return {
+            **first,
+            "manage_master_user_password": True,
+            "master_user_secret_kms_key_id": self.keys.data.key_id,
+        }
 
     def _parameters(
         self, name: str, physical: str, major: str, region: str | None = None
@@ -190,14 +215,18 @@ class Data(Concern):
             )
 
     def _secondary(
-        self, first: aws.rds.Cluster, whole: aws.rds.GlobalCluster, subnets: aws.rds.SubnetGroup, major: str
+        self, first: aws.rds.Cluster, whole: aws.rds.GlobalCluster, place: ReplicaPlace, major: str
     ) -> aws.rds.Cluster:
-        """Follow in the recovery Region, without an instance: until it is needed, storage is all that is paid for."""
+        """Follow in the recovery Region, without an instance: until it is needed, storage is all that is paid for.
+
+        It has the name that the database has there, so that whoever stands in takes it over as it is.
+        """
         spec, key, region = self.environment.database, self.keys.recovery, self.environment.recovery_region
-        name = self.named("hub-secondary")
+        name = f"{self.environment.recovered().prefix}-hub"
         # What the first one refuses and tells, this one must too on the day it takes over.
         parameters = self._parameters("hub-secondary", name, major, region)
         logs = self._database_logs(f"/aws/rds/cluster/{name}/postgresql", "database-secondary", region)
+        self.secondary_parameters, self.secondary_logs = parameters, logs
         return aws.rds.Cluster(
             "hub-secondary",
             cluster_identifier=name,
@@ -205,7 +234,8 @@ class Data(Concern):
             engine="aurora-postgresql",
             engine_version=spec.version,
             port=DATABASE_PORT,
-            db_subnet_group_name=subnets.name,
+            db_subnet_group_name=place.subnets.name,
+            vpc_security_group_ids=[place.group.id],
             db_cluster_parameter_group_name=parameters.name,
             enabled_cloudwatch_logs_exports=["postgresql"] if spec.export_logs else [],
             iam_database_authentication_enabled=True,
@@ -275,8 +305,7 @@ class Data(Concern):
             name,
             name=physical,
             retention_in_days=self.environment.observability.retention.personal,
-            # Our key for logs is in the first Region; in the other, AWS's own encrypts.
-            kms_key_id=None if region else self.keys.logs.arn,
+            kms_key_id=(self.keys.recovery if region and self.keys.recovery else self.keys.logs).arn,
             region=region,
             tags=self.data_tags("personal"),
             opts=self.own(),

@@ -7,7 +7,7 @@ import json
 import pulumi
 import pulumi_aws as aws
 
-from cluster.buckets import BucketSpec, bucket
+from cluster.buckets import BucketSpec, bucket_and_policy
 from cluster.concern import Concern, Setting, allow, document, trust
 from cluster.keys import Keys
 from cluster.runbooks import THREAT_FOUND
@@ -23,7 +23,7 @@ class Detection(Concern):
         super().__init__(setting, "detection", "security")
         spec = self.environment.detection
         self.trail_name = self.named("trail")
-        self.archive = self._archive()
+        self.archive, self.archive_policy = self._archive()
         self._trail(keys)
         aws.accessanalyzer.Analyzer("account", analyzer_name=self.named("account"), type="ACCOUNT", opts=self.own())
         if spec.configuration_history:
@@ -43,16 +43,19 @@ class Detection(Concern):
             )
         self.register_outputs({})
 
-    def _archive(self) -> aws.s3.Bucket:
+    def _archive(self) -> tuple[aws.s3.Bucket, aws.s3.BucketPolicy]:
+        """Make the bucket of records, with who writes there: the trail, Config, and the pilot light's flow logs."""
         account = self.environment.account_id
         writers = []
-        recorded = self.environment.detection.configuration_history
-        for service in ("cloudtrail", *(["config"] if recorded else [])):
+        services = ["cloudtrail"]
+        services += ["config"] if self.environment.detection.configuration_history else []
+        services += ["delivery.logs"] if self.environment.recovery.pilot_light else []
+        for service in services:
             condition = {"StringEquals": {"aws:SourceAccount": account}}
             principal = {"Service": f"{service}.amazonaws.com"}
             writers += [
                 {
-                    "Sid": f"{service}Acl",
+                    "Sid": f"{service.replace('.', '')}Acl",
                     "Effect": "Allow",
                     "Principal": principal,
                     "Action": ["s3:GetBucketAcl", "s3:ListBucket"],
@@ -60,7 +63,7 @@ class Detection(Concern):
                     "Condition": condition,
                 },
                 {
-                    "Sid": f"{service}Write",
+                    "Sid": f"{service.replace('.', '')}Write",
                     "Effect": "Allow",
                     "Principal": principal,
                     "Action": "s3:PutObject",
@@ -69,7 +72,7 @@ class Detection(Concern):
                 },
             ]
         days = self.environment.observability.retention.audit
-        return bucket(self, BucketSpec("audit", "audit", expire_days=days, statements=tuple(writers)))
+        return bucket_and_policy(self, BucketSpec("audit", "audit", expire_days=days, statements=tuple(writers)))
 
     def _trail(self, keys: Keys) -> None:
         group = aws.cloudwatch.LogGroup(
@@ -87,7 +90,7 @@ class Detection(Concern):
             opts=self.own(),
         )
         streams = pulumi.Output.concat(group.arn, ":*")
-        aws.iam.RolePolicy(
+        writing = aws.iam.RolePolicy(
             "trail",
             role=role.name,
             policy=document(allow(["logs:CreateLogStream", "logs:PutLogEvents"], streams)),
@@ -104,25 +107,28 @@ class Detection(Concern):
             include_global_service_events=True,
             enable_log_file_validation=True,
             tags=self.data_tags("audit"),
-            opts=self.own(),
+            opts=self.own(self.archive_policy, writing),
         )
 
     def _configuration_history(self) -> None:
         role = self.arn("iam", "role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig", "")
-        linked = aws.iam.ServiceLinkedRole("config", aws_service_name="config.amazonaws.com", opts=self.own())
+        linked = []
+        if not self.environment.stands_in:
+            service = "config.amazonaws.com"
+            linked = [aws.iam.ServiceLinkedRole("config", aws_service_name=service, opts=self.own())]
         recorder = aws.cfg.Recorder(
             "account",
             name=self.named("config"),
             role_arn=role,
             recording_group={"all_supported": True, "include_global_resource_types": True},
             recording_mode={"recording_frequency": "DAILY"},
-            opts=self.own(linked),
+            opts=self.own(*linked),
         )
         channel = aws.cfg.DeliveryChannel(
             "account",
             name=self.named("config"),
             s3_bucket_name=self.archive.id,
-            opts=self.own(recorder),
+            opts=self.own(recorder, self.archive_policy),
         )
         aws.cfg.RecorderStatus("account", name=recorder.name, is_enabled=True, opts=self.own(channel))
 

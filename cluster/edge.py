@@ -10,13 +10,12 @@ from __future__ import annotations
 import pulumi
 import pulumi_aws as aws
 
-from cluster.concern import Concern, Setting, Text
+from cluster.catalogue import GLOBAL_REGION
+from cluster.concern import Concern, Setting, Text, secret_setting
 from cluster.data import Data
 from cluster.keys import Keys
 from cluster.network import Network, Source
 
-GLOBAL_REGION = "us-east-1"
-"""Where CloudFront takes certificates and web ACLs from, wherever the rest is."""
 CLOUDFRONT_PREFIXES = {"us-east-1": "pl-3b927c52", "us-west-2": "pl-82a045eb"}
 """The lists of CloudFront's own addresses, by Region."""
 CACHE_STATIC = "658327ea-f89d-4fab-a63d-7e88639e58f6"
@@ -30,6 +29,8 @@ MANAGED_RULES = (
     "AWSManagedRulesKnownBadInputsRuleSet",
     "AWSManagedRulesSQLiRuleSet",
 )
+ORIGIN_HEADER = "x-origin-key"
+"""The header in which our distribution says that it is ours."""
 EDGE_CHECK = """\
 // Ends requests to the API that carry no token; whether one is valid is for the load balancer to say.
 function handler(event) {
@@ -59,6 +60,8 @@ class Edge(Concern):
         self.balancer_group = network.group("load-balancer", "The load balancer that the controller makes", self)
         prefixes = CLOUDFRONT_PREFIXES[self.environment.region]
         network.ingress("load-balancer-from-cloudfront", self.balancer_group, 443, Source(prefix_list=prefixes), self)
+        # CloudFront's addresses serve everybody's distributions: only ours knows what the firewall asks for.
+        self.origin_key = secret_setting("originKey") if self.environment.edge.firewall else None
         self.firewalls: dict[str, aws.wafv2.WebAcl] = {}
         if self.environment.edge.firewall:
             self.firewalls = {
@@ -66,7 +69,8 @@ class Edge(Concern):
                 "balancer": self._firewall("balancer", "REGIONAL", self.environment.region),
             }
         self.distribution = self._distribution()
-        self._logs()
+        if not self.environment.stands_in:  # a distribution that is taken over brings its delivery of logs along
+            self._logs()
         self._names()
         self.register_outputs({})
 
@@ -75,6 +79,8 @@ class Edge(Concern):
             name, domain_name=domain, validation_method="DNS", region=region, opts=self.own()
         )
         proof = certificate.domain_validation_options.apply(lambda options: options[0])
+        if name == "cdn":
+            self.cdn_certificate = certificate
         record = aws.route53.Record(
             f"{name}-proof",
             zone_id=self.zone.zone_id,
@@ -122,13 +128,14 @@ class Edge(Concern):
                 "visibility_config": seen("rate"),
             }
         )
+        at_edge = scope == "CLOUDFRONT"
         # CloudFront's addresses are all that the load balancer sees: counting them would block the edge itself.
         firewall = aws.wafv2.WebAcl(
             name,
             name=self.named(name),
             scope=scope,
-            default_action={"allow": {}},
-            rules=rules if scope == "CLOUDFRONT" else rules[1:-1],
+            default_action={"allow": {}} if at_edge else {"block": {}},
+            rules=rules if at_edge else [*rules[1:-1], self._from_our_edge(seen("our-edge"))],
             visibility_config={
                 "cloudwatch_metrics_enabled": True,
                 "sampled_requests_enabled": True,
@@ -141,7 +148,7 @@ class Edge(Concern):
             f"firewall-{name}",
             name=f"aws-waf-logs-{self.named(name)}",
             retention_in_days=self.environment.observability.retention.personal,
-            kms_key_id=self.keys.logs.arn,
+            kms_key_id=(self.keys.edge if region == GLOBAL_REGION else self.keys.logs).arn,
             region=region,
             tags=self.data_tags("personal"),
             opts=self.own(),
@@ -150,11 +157,28 @@ class Edge(Concern):
             name,
             resource_arn=firewall.arn,
             log_destination_configs=[logs.arn],
-            redacted_fields=[{"single_header": {"name": "authorization"}}],
+            redacted_fields=[{"single_header": {"name": name}} for name in ("authorization", ORIGIN_HEADER)],
             region=region,
             opts=self.own(),
         )
         return firewall
+
+    def _from_our_edge(self, seen: aws.wafv2.WebAclRuleVisibilityConfigArgsDict) -> aws.wafv2.WebAclRuleArgsDict:
+        """Return the rule that lets in what our distribution sends; everything else is refused."""
+        return {
+            "name": "our-edge",
+            "priority": len(MANAGED_RULES),
+            "action": {"allow": {}},
+            "statement": {
+                "byte_match_statement": {
+                    "field_to_match": {"single_header": {"name": ORIGIN_HEADER}},
+                    "positional_constraint": "EXACTLY",
+                    "search_string": self.origin_key or "",
+                    "text_transformations": [{"priority": 0, "type": "NONE"}],
+                }
+            },
+            "visibility_config": seen,
+        }
 
     def _distribution(self) -> aws.cloudfront.Distribution:
         spec = self.environment.edge
@@ -193,6 +217,7 @@ class Edge(Concern):
                 {
                     "origin_id": "api",
                     "domain_name": f"origin.{spec.domain}",
+                    "custom_headers": [{"name": ORIGIN_HEADER, "value": self.origin_key}] if self.origin_key else [],
                     "custom_origin_config": {
                         "http_port": 80,
                         "https_port": 443,
@@ -239,7 +264,7 @@ class Edge(Concern):
             "cdn",
             name=f"/{self.environment.prefix}/cdn",
             retention_in_days=self.environment.observability.retention.personal,
-            kms_key_id=self.keys.logs.arn,
+            kms_key_id=self.keys.edge.arn,
             region=GLOBAL_REGION,
             tags=self.data_tags("personal"),
             opts=self.own(),
@@ -268,6 +293,14 @@ class Edge(Concern):
             opts=self.own(),
         )
 
+    def standing(self) -> dict[str, pulumi.Output[str]]:
+        """Return the ids of what the world has once, by key: whoever stands in takes it over."""
+        return {
+            "route53.Zone/main": self.zone.id,
+            "acm.Certificate/cdn": self.cdn_certificate.id,
+            "cloudfront.Distribution/main": self.distribution.id,
+        }
+
     def _names(self) -> None:
         for kind in ("A", "AAAA"):
             aws.route53.Record(
@@ -282,5 +315,6 @@ class Edge(Concern):
                         "evaluate_target_health": False,
                     }
                 ],
+                allow_overwrite=True,  # whoever stands in finds them
                 opts=self.own(),
             )

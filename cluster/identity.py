@@ -10,10 +10,22 @@ from typing import Any
 
 import pulumi_aws as aws
 
+from cluster.bounds import most
 from cluster.concern import Concern, Setting, allow, document
 from cluster.keys import Keys
 
 GITHUB = "token.actions.githubusercontent.com"
+ADMINISTRATOR = "hubadmin"
+"""The database's administrator: not the engine's default, which is what gets guessed first."""
+GIVING = ("iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary")
+"""How a role is given rights: IAM can ask each of these for a boundary."""
+PASSED_TO = tuple(
+    f"{service}.amazonaws.com"
+    for service in (
+        "eks", "ec2", "pods.eks", "backup", "cloudtrail", "vpc-flow-logs", "scheduler", "states", "events",
+    )
+)  # fmt: skip
+"""The services that the program gives a role."""
 INTEGRATIONS = {"sentry": "sentry", "datadog": "datadog", "new_relic": "new-relic"}
 
 
@@ -30,7 +42,10 @@ class Identity(Concern):
         self.register_outputs({})
 
     def _workflows(self) -> None:
+        """Make the roles of CI. A person makes and changes them: whoever stands in keeps those that are there."""
         environment = self.environment
+        if environment.stands_in:
+            return
         provider = aws.iam.OpenIdConnectProvider(
             "github", url=f"https://{GITHUB}", client_id_lists=["sts.amazonaws.com"], opts=self.own()
         )
@@ -38,16 +53,7 @@ class Identity(Concern):
             "ci-boundary",
             name=self.named("ci-boundary"),
             description="What a workflow may do at most, whatever its role says",
-            policy=document(
-                {
-                    "Sid": "Everything but identities and the organisation",
-                    "Effect": "Allow",
-                    "NotAction": ["iam:*", "organizations:*", "account:*", "sso:*"],
-                    "Resource": "*",
-                    "Condition": {"StringEquals": {"aws:RequestedRegion": self._regions()}},
-                },
-                *self._own_roles(),
-            ),
+            policy=document(most(environment), *self._own_roles()),
             opts=self.own(),
         )
         for purpose in ("plan", "deploy"):
@@ -81,46 +87,66 @@ class Identity(Concern):
                     "github-deploy", role=role.name, policy=document(*self._own_roles()), opts=self.own()
                 )
 
-    def _regions(self) -> list[str]:
-        return sorted({self.environment.region, self.environment.recovery_region, "us-east-1"})
-
     def _own_roles(self) -> list[Mapping[str, Any]]:
-        """Return what a workflow needs of IAM: roles and policies of this platform, and nobody else's."""
-        names = [self.arn("iam", f"{kind}/{self.environment.prefix}-*", "") for kind in ("role", "policy")]
+        """Return what a workflow needs of IAM: roles and policies of this platform, and nobody else's.
+
+        A role that it makes or gives rights to has the platform's boundary, so that it never makes one that may do more
+        than itself; and the identities of CI and of the emergency are closed to it, or it could lift its own boundary.
+        """
+        path = f"{self.environment.prefix}-"
+        roles, policies = (self.arn("iam", f"{kind}/{path}*", "") for kind in ("role", "policy"))
+        boundaries = [self.arn("iam", f"policy/{path}{name}-boundary", "") for name in ("platform", "workload")]
+        bounded = {"StringEquals": {"iam:PermissionsBoundary": boundaries}}
+        closed = [self.arn("iam", f"role/{path}{name}", "") for name in ("github-*", "break-glass")]
+        closed += [self.arn("iam", f"policy/{path}*-boundary", "")]
         changing = [
-            "iam:CreateRole", "iam:DeleteRole", "iam:UpdateRole", "iam:UpdateAssumeRolePolicy", "iam:TagRole",
-            "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy",
-            "iam:PutRolePermissionsBoundary", "iam:CreatePolicy", "iam:DeletePolicy", "iam:CreatePolicyVersion",
-            "iam:DeletePolicyVersion", "iam:TagPolicy",
+            "iam:DeleteRole", "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy",
+            "iam:TagRole", "iam:UntagRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:CreatePolicy",
+            "iam:DeletePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicyVersion", "iam:TagPolicy",
+            "iam:UntagPolicy",
         ]  # fmt: skip
-        services = ["eks.amazonaws.com", "ec2.amazonaws.com", "pods.eks.amazonaws.com", "backup.amazonaws.com"]
         return [
             allow(["iam:Get*", "iam:List*"], "*"),
-            allow(changing, names),
-            allow(["iam:PassRole"], names[0], {"StringEquals": {"iam:PassedToService": services}}),
+            allow(GIVING, roles, bounded),
+            allow(changing, [roles, policies]),
+            {"Effect": "Deny", "Action": [*GIVING, *changing, "iam:DeleteRolePermissionsBoundary"], "Resource": closed},
+            allow(["iam:PassRole"], roles, {"StringEquals": {"iam:PassedToService": list(PASSED_TO)}}),
             allow(["iam:CreateServiceLinkedRole"], self.arn("iam", "role/aws-service-role/*", "")),
         ]
 
     def _break_glass(self) -> aws.iam.Role:
-        """Make the one administrator of the cluster: for people with a second factor, for an hour, loudly."""
-        return aws.iam.Role(
+        """Make the one administrator of the cluster: for people in an emergency, for an hour, loudly.
+
+        People come by IAM Identity Center, which asks for the second factor itself: a session of it does not say so.
+        Who may come is therefore who has the permission set, whose role carries its name.
+        """
+        account, permission_set = self.environment.account_id, self.environment.emergency_permission_set
+        people = f"arn:aws:iam::{account}:role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_{permission_set}_*"
+        role = aws.iam.Role(
             "break-glass",
             name=self.named("break-glass"),
             description="Administers the cluster in an emergency and at its first installation",
             assume_role_policy=document(
                 {
                     "Effect": "Allow",
-                    "Principal": {"AWS": f"arn:aws:iam::{self.environment.account_id}:root"},
+                    "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
                     "Action": "sts:AssumeRole",
-                    "Condition": {
-                        "Bool": {"aws:MultiFactorAuthPresent": "true"},
-                        "NumericLessThan": {"aws:MultiFactorAuthAge": "3600"},
-                    },
+                    "Condition": {"ArnLike": {"aws:PrincipalArn": people}},
                 }
             ),
             max_session_duration=3600,
             opts=self.own(),
         )
+        aws.iam.RolePolicy(
+            "break-glass",
+            role=role.name,
+            policy=document(
+                allow(["eks:DescribeCluster"], self.arn("eks", f"cluster/{self.environment.prefix}")),
+                allow(["rds-db:connect"], self.arn("rds-db", f"dbuser:*/{ADMINISTRATOR}")),
+            ),
+            opts=self.own(),
+        )
+        return role
 
     def _secrets(self) -> list[aws.secretsmanager.Secret]:
         observability = self.environment.observability
@@ -138,9 +164,11 @@ class Identity(Concern):
         ]
 
     def _account(self) -> None:
-        """Close what an account leaves open."""
+        """Close what an account leaves open; what it has once, whoever stands in finds closed."""
         aws.ebs.EncryptionByDefault("account", enabled=True, opts=self.own())
         aws.ebs.DefaultKmsKey("account", key_arn=self.keys.data.arn, opts=self.own())
+        if self.environment.stands_in:
+            return
         aws.s3.AccountPublicAccessBlock(
             "account",
             block_public_acls=True,

@@ -172,11 +172,7 @@ def steps(copies: Text, vault: str, backup_role: Text, days: int) -> dict[str, o
 
 def build_vault(environment: Environment) -> None:
     """Register what stands in the isolated account of an environment: a key and a vault that nobody empties."""
-    spec = environment.recovery
-    if not spec.copy_to_account:
-        raise ValueError(f"{environment.name} names no account in recovery.copy_to_account")
-    away = environment.model_copy(update={"account_id": spec.copy_to_account, "region": environment.recovery_region})
-    IsolatedVault(Setting(away), environment.account_id)
+    IsolatedVault(Setting(environment.isolated()), environment.account_id)
 
 
 class IsolatedVault(Concern):

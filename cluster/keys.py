@@ -6,14 +6,18 @@ the recovery Region one for what is copied there. They rotate every year and out
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pulumi
 import pulumi_aws as aws
 
+from cluster.catalogue import GLOBAL_REGION
 from cluster.concern import Concern, Setting, allow, allow_service, document
 
 DELETION_DAYS = 30
+LINKED_ROLES = {"autoscaling": "AutoScaling", "spot": "EC2Spot"}
+"""Who starts machines in AWS's name: the node group's by Auto Scaling, Karpenter's Spot ones by EC2."""
 
 
 class Keys(Concern):
@@ -23,12 +27,15 @@ class Keys(Concern):
         super().__init__(setting, "keys", "security")
         environment = self.environment
         using = ["kms:Decrypt", "kms:GenerateDataKey*", "kms:DescribeKey"]
-        logs = allow_service(
-            f"logs.{environment.region}.amazonaws.com",
-            ["kms:Encrypt", "kms:ReEncryptTo", *using],
-            "*",
-            {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": self.arn("logs", "*")}},
-        )
+
+        def logs(region: str) -> dict[str, Any]:
+            return allow_service(
+                f"logs.{region}.amazonaws.com",
+                ["kms:Encrypt", "kms:ReEncryptTo", *using],
+                "*",
+                {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": self.arn("logs", "*", region)}},
+            )
+
         trail = allow_service(
             "cloudtrail.amazonaws.com", using, "*", {"StringEquals": {"aws:SourceAccount": environment.account_id}}
         )
@@ -39,14 +46,21 @@ class Keys(Concern):
             for name in ("events", "cloudwatch", "sns")
         ]
         self.cluster = self._key("cluster", "Kubernetes secrets")
-        self.data = self._key("data", "stores, queues and volumes", *senders)
-        self.logs = self._key("logs", "logs, alarms and the trail", logs, trail, *senders)
+        linked = self._linked_roles()
+        self.data = self._key("data", "stores, queues and volumes", *senders, *self._nodes(), after=linked)
+        self.logs = self._key("logs", "logs, alarms and the trail", logs(environment.region), trail, *senders)
+        # A key serves its own Region, and the edge is in one of its own.
+        self.edge = self.logs
+        if environment.region != GLOBAL_REGION:
+            about = "logs and alarms of the edge"
+            self.edge = self._key("edge", about, logs(GLOBAL_REGION), *senders, region=GLOBAL_REGION)
         self.backup = self._key("backup", "backups") if environment.recovery.backup else None
         away = environment.recovery.copy_to_recovery_region or environment.recovery.pilot_light
         self.recovery = (
             self._key(
                 "recovery",
-                "copies and alarms in the recovery Region",
+                "copies, logs and alarms in the recovery Region",
+                logs(environment.recovery_region),
                 *self._isolated(),
                 *senders,
                 region=environment.recovery_region,
@@ -55,6 +69,30 @@ class Keys(Concern):
             else None
         )
         self.register_outputs({})
+
+    def _linked_roles(self) -> list[pulumi.Resource]:
+        """Make the roles by which AWS starts machines: a key's policy may name only who exists.
+
+        An account has them once, so that whoever stands in finds them.
+        """
+        if self.environment.stands_in:
+            return []
+        services = {"autoscaling": "autoscaling.amazonaws.com", "spot": "spot.amazonaws.com"}
+        return [
+            aws.iam.ServiceLinkedRole(name, aws_service_name=service, opts=self.own())
+            for name, service in services.items()
+        ]
+
+    def _nodes(self) -> list[Mapping[str, Any]]:
+        """Return what lets AWS encrypt the disks of machines that it starts for a group or as Spot."""
+        path = self.arn("iam", "role/aws-service-role", "")
+        roles = [f"{path}/{service}.amazonaws.com/AWSServiceRoleFor{name}" for service, name in LINKED_ROLES.items()]
+        using = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+        for_disks = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+        return [
+            {**allow(using), "Principal": {"AWS": roles}},
+            {**allow(["kms:CreateGrant"], "*", for_disks), "Principal": {"AWS": roles}},
+        ]
 
     def _isolated(self) -> list[Mapping[str, Any]]:
         """Return what lets the isolated account read copies: a snapshot goes there under the key it has here."""
@@ -68,7 +106,14 @@ class Keys(Concern):
             {**allow(["kms:CreateGrant"], "*", for_backup), **whose},
         ]
 
-    def _key(self, name: str, purpose: str, *statements: Mapping[str, Any], region: str | None = None) -> aws.kms.Key:
+    def _key(
+        self,
+        name: str,
+        purpose: str,
+        *statements: Mapping[str, Any],
+        region: str | None = None,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> aws.kms.Key:
         root = {
             "Sid": "Account",
             "Effect": "Allow",
@@ -83,7 +128,7 @@ class Keys(Concern):
             deletion_window_in_days=DELETION_DAYS,
             policy=document(root, *statements),
             region=region,
-            opts=self.own(protect=self.environment.is_production),
+            opts=self.own(*after, protect=self.environment.is_production),
         )
         aws.kms.Alias(name, name=f"alias/{self.named(name)}", target_key_id=key.key_id, region=region, opts=self.own())
         return key

@@ -13,12 +13,15 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster.concern import Concern, Setting, Text, allow, document, trust
+from cluster.specification import Network as Specification
 
 SubnetTier = Literal["public", "private", "isolated"]
 TIERS: tuple[SubnetTier, ...] = ("public", "private", "isolated")
 WORLD = "0.0.0.0/0"
 DATABASE_PORT = 5433
 CACHE_PORT = 6379
+GATEWAY_PORT = 8000
+"""Where the gateway's pods listen for the load balancer."""
 ANSWERS = ((1024, 3388), (3390, 65535))
 """Ports on which answers from outside arrive, without remote desktop's in the middle."""
 
@@ -119,21 +122,19 @@ class Network(Concern):
 
     def _acls(self) -> None:
         inside = str(self.environment.network.cidr)
-        private = [str(self.environment.network.subnet("private", i)) for i in range(len(self.subnets["private"]))]
         answers = [(WORLD, *ports) for ports in ANSWERS]
-        everything = [(WORLD, 0, 0)]
-        self._acl("public", [(inside, 0, 0), (WORLD, 80, 80), (WORLD, 443, 443), *answers], everything)
-        self._acl("private", [(inside, 0, 0), *answers], everything)
-        stores = [(cidr, port, port) for cidr in private for port in (DATABASE_PORT, CACHE_PORT)]
-        self._acl("isolated", stores, [(cidr, *ports) for cidr in private for ports in ANSWERS])
+        everything = _rules([(WORLD, 0, 0)])
+        self._acl("public", _rules([(inside, 0, 0), (WORLD, 80, 80), (WORLD, 443, 443), *answers]), everything)
+        self._acl("private", _rules([(inside, 0, 0), *answers]), everything)
+        self._acl("isolated", *isolated_rules(self.environment.network))
 
-    def _acl(self, tier: SubnetTier, inward: list[tuple[str, int, int]], outward: list[tuple[str, int, int]]) -> None:
+    def _acl(self, tier: SubnetTier, inward: Rules, outward: Rules) -> None:
         aws.ec2.NetworkAcl(
             tier,
             vpc_id=self.vpc.id,
             subnet_ids=self.subnet_ids(tier),
-            ingress=[_rule(number, *wanted) for number, wanted in enumerate(inward)],
-            egress=[{**_rule(number, *wanted)} for number, wanted in enumerate(outward)],
+            ingress=inward,
+            egress=outward,
             tags={"Name": self.named(tier)},
             opts=self.own(),
         )
@@ -191,21 +192,36 @@ class Network(Concern):
     def ingress(
         self,
         name: str,
-        group: aws.ec2.SecurityGroup,
+        group: aws.ec2.SecurityGroup | Text,
         port: int,
         source: Source,
         parent: Concern | None = None,
     ) -> None:
-        """Let one source in on one TCP port."""
+        """Let one source in on one TCP port of a group, which may be given by its id."""
         aws.vpc.SecurityGroupIngressRule(
             name,
-            security_group_id=group.id,
+            security_group_id=group.id if isinstance(group, aws.ec2.SecurityGroup) else group,
             ip_protocol="tcp",
             from_port=port,
             to_port=port,
             cidr_ipv4=source.cidr,
             referenced_security_group_id=source.group,
             prefix_list_id=source.prefix_list,
+            description=name.replace("-", " "),
+            opts=(parent or self).own(),
+        )
+
+    def egress(
+        self, name: str, group: aws.ec2.SecurityGroup, port: int, target: Text, parent: Concern | None = None
+    ) -> None:
+        """Let a group out to another on one TCP port; the provider takes away the rule that lets everything out."""
+        aws.vpc.SecurityGroupEgressRule(
+            name,
+            security_group_id=group.id,
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            referenced_security_group_id=target,
             description=name.replace("-", " "),
             opts=(parent or self).own(),
         )
@@ -242,6 +258,20 @@ class Network(Concern):
             tags=self.data_tags("personal"),
             opts=self.own(),
         )
+
+
+Rules = list[aws.ec2.NetworkAclIngressArgsDict]
+
+
+def isolated_rules(spec: Specification) -> tuple[Rules, Rules]:
+    """Return what the stores' tier lets in and out: nodes to the ports of stores, and the answers to them."""
+    private = [str(spec.subnet("private", index)) for index in range(len(spec.zones))]
+    inward = [(cidr, port, port) for cidr in private for port in (DATABASE_PORT, CACHE_PORT)]
+    return _rules(inward), _rules([(cidr, *ports) for cidr in private for ports in ANSWERS])
+
+
+def _rules(wanted: list[tuple[str, int, int]]) -> Rules:
+    return [_rule(number, *one) for number, one in enumerate(wanted)]
 
 
 def _rule(number: int, cidr: str, first: int, last: int) -> aws.ec2.NetworkAclIngressArgsDict:

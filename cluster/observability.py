@@ -9,18 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Any, get_args
 
 import pulumi
 import pulumi_aws as aws
 
+from cluster.catalogue import GLOBAL_REGION
 from cluster.compute import Compute, Interruptions
-from cluster.concern import Concern, Setting, Text, allow_service, document
+from cluster.concern import Concern, Setting, Text, allow_service, document, secret_setting
 from cluster.data import Data
-from cluster.edge import GLOBAL_REGION, Edge
+from cluster.edge import Edge
 from cluster.keys import Keys
 from cluster.runbooks import ALARMS, BURNS, DATABASE_LAG, INTERRUPTIONS_DEAD, SLO_BURN, Alarm, Burn
+from cluster.sizes import most_connections
 from cluster.specification import DataClass
+
+BUSY = 0.8
+"""The part of what there can be from which somebody is told."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Observability(Concern):
         self.watched = watched
         self.topics = {self.environment.region: self._topic("alarms", self.environment.region)}
         if self.environment.region != GLOBAL_REGION:
-            self.topics[GLOBAL_REGION] = self._topic("alarms-global", GLOBAL_REGION)
+            self.topics[GLOBAL_REGION] = self._topic("alarms-global", GLOBAL_REGION, keys.edge)
         if keys.recovery is not None and self.environment.database.global_secondary:
             away = self.environment.recovery_region  # an alarm reaches a topic of its own Region only
             self.topics.setdefault(away, self._topic("alarms-recovery", away, keys.recovery))
@@ -75,7 +80,7 @@ class Observability(Concern):
             f"{name}-{'pager' if pager else 'mail'}",
             topic=topic.arn,
             protocol="https" if pager else "email",
-            endpoint=pager_endpoint() if pager else self.environment.alert_email,
+            endpoint=secret_setting("pagerEndpoint") if pager else self.environment.alert_email,
             endpoint_auto_confirms=pager or None,
             region=region,
             opts=self.own(),
@@ -96,7 +101,7 @@ class Observability(Concern):
             )
 
     def _alarms(self) -> list[aws.cloudwatch.MetricAlarm]:
-        made = [self._alarm(name, alarm, where) for alarm in ALARMS for name, where in self._watched(alarm)]
+        made = [self._alarm(name, self._sized(one), where) for one in ALARMS for name, where in self._watched(one)]
         secondary = self.watched.data.secondary
         if secondary is not None:
             region = self.environment.recovery_region
@@ -108,6 +113,12 @@ class Observability(Concern):
             dead = replace(dead, name=INTERRUPTIONS_DEAD, says="Karpenter did not understand a notice")
             made.append(self._alarm(dead.name, dead, {"QueueName": name}))
         return made
+
+    def _sized(self, alarm: Alarm) -> Alarm:
+        """Return an alarm with a threshold that follows from the database's size."""
+        if alarm.metric != "DatabaseConnections":
+            return alarm
+        return replace(alarm, threshold=float(round(BUSY * most_connections(self.environment.database))))
 
     def _watched(self, alarm: Alarm) -> Iterator[tuple[str, dict[str, Text]]]:
         """Yield the alarms of a row with their dimensions; ElastiCache has metrics of nodes alone."""
@@ -121,8 +132,7 @@ class Observability(Concern):
     def _alarm(
         self, name: str, alarm: Alarm, dimensions: dict[str, Text], region: str = ""
     ) -> aws.cloudwatch.MetricAlarm:
-        # CloudFront's metrics are in one Region only, whatever the environment's is.
-        region = region or (GLOBAL_REGION if alarm.namespace == "AWS/CloudFront" else self.environment.region)
+        region = region or self._region(alarm)
         plain = alarm.statistic in {"Average", "Maximum", "Minimum", "Sum"}
         topic = self.topics[region].arn
         return aws.cloudwatch.MetricAlarm(
@@ -146,6 +156,10 @@ class Observability(Concern):
             tags={"alarm-tier": alarm.tier},
             opts=self.own(),
         )
+
+    def _region(self, alarm: Alarm) -> str:
+        """Return where a metric is: CloudFront's in one Region only, whatever the environment's is."""
+        return GLOBAL_REGION if alarm.namespace == "AWS/CloudFront" else self.environment.region
 
     def _dimensions(self, alarm: Alarm) -> dict[str, Text]:
         data = self.watched.data
@@ -264,7 +278,10 @@ class Observability(Concern):
         )
 
     def _dashboard(self) -> None:
-        def body(arns: list[str]) -> str:
+        shown = [(alarm, name, where) for alarm in ALARMS for name, where in self._watched(alarm)]
+
+        def body(known: list[Any]) -> str:
+            arns, places = known[: len(self.alarms)], known[len(self.alarms) :]
             widgets = [
                 {
                     "type": "alarm",
@@ -282,25 +299,20 @@ class Observability(Concern):
                         "width": 8,
                         "height": 6,
                         "properties": {
-                            "title": alarm.says,
-                            "region": self.environment.region,
-                            "metrics": [[alarm.namespace, alarm.metric]],
+                            "title": f"{alarm.says} ({name})",
+                            "region": self._region(alarm),
+                            "metrics": [[alarm.namespace, alarm.metric, *(part for one in where for part in one)]],
                             "stat": alarm.statistic,
                             "period": alarm.period_s,
                         },
                     }
-                    for index, alarm in enumerate(ALARMS)
+                    for index, ((alarm, name, _), where) in enumerate(zip(shown, places, strict=True))
                 ),
             ]
             return json.dumps({"widgets": widgets}, sort_keys=True)
 
-        arns = pulumi.Output.all(*(alarm.arn for alarm in self.alarms))
+        places = [pulumi.Output.all(*(pulumi.Output.all(*pair) for pair in where.items())) for _, _, where in shown]
+        arns = pulumi.Output.all(*(alarm.arn for alarm in self.alarms), *places)
         aws.cloudwatch.Dashboard(
             "main", dashboard_name=self.named("platform"), dashboard_body=arns.apply(body), opts=self.own()
         )
-
-
-def pager_endpoint() -> pulumi.Output[str]:
-    """Return where the pager listens: the stack's secret `pagerEndpoint`, a place that pages nobody until it is set."""
-    found = pulumi.Config("automatrix").get_secret("pagerEndpoint")
-    return found or pulumi.Output.secret("https://events.pagerduty.com/integration/unset/enqueue")

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 
+import pulumi
 import pulumi_aws as aws
 
 from cluster.concern import Concern, Setting, trust
+from cluster.data import Data, ReplicaPlace
 from cluster.isolated import COPY_FAILED, HANDOVER_FAILED, Handover
 from cluster.keys import Keys
+from cluster.network import isolated_rules
 from cluster.runbooks import BACKUP_FAILED
 
 BACKUP_PATTERN = {
@@ -22,71 +25,112 @@ BACKUP_PATTERN = {
     "detail": {"$or": [COPY_FAILED["detail"], HANDOVER_FAILED["detail"]]},
 }
 """What fails here, and what the recovery Region sends."""
-SERVICE_POLICY = "arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyFor"
+POLICIES = {
+    "backup": "service-role/AWSBackupServiceRolePolicyForBackup",
+    "restores": "service-role/AWSBackupServiceRolePolicyForRestores",
+    "s3-backup": "AWSBackupServiceRolePolicyForS3Backup",
+    "s3-restore": "AWSBackupServiceRolePolicyForS3Restore",
+}
+"""What AWS Backup may do; buckets have policies of their own."""
 
 
 class PilotLight(Concern):
-    """What stands in the recovery Region: a network without a way out, into which the cluster can be created."""
+    """What stands in the recovery Region: the stores' part of the network, under the names that it has there."""
 
     def __init__(self, setting: Setting) -> None:
-        super().__init__(setting, "pilot-light", "data")
-        region = self.environment.recovery_region
-        spec = self.environment.network
-        vpc = aws.ec2.Vpc(
+        super().__init__(setting, "pilot-light", "edge")
+        self.there = self.environment.recovered()
+        self.region = self.there.region
+        self.vpc = aws.ec2.Vpc(
             "recovery",
-            cidr_block=str(spec.recovery_cidr),
+            cidr_block=str(self.there.network.cidr),
             enable_dns_support=True,
             enable_dns_hostnames=True,
-            tags={"Name": self.named("recovery")},
-            region=region,
+            tags={"Name": self._there("main")},
+            region=self.region,
             opts=self.own(),
         )
-        aws.ec2.DefaultSecurityGroup("recovery", vpc_id=vpc.id, ingress=[], egress=[], region=region, opts=self.own())
-        ranges = list(spec.recovery_cidr.subnets(new_prefix=24))[208:]
-        subnets = [
-            aws.ec2.Subnet(
-                f"recovery-isolated-{suffix}",
-                vpc_id=vpc.id,
-                cidr_block=str(ranges[index]),
-                availability_zone=f"{region}{suffix}",
-                map_public_ip_on_launch=False,
-                tags={"Name": self.named(f"recovery-isolated-{suffix}"), "network-tier": "isolated"},
-                region=region,
-                opts=self.own(),
-            )
-            for index, suffix in enumerate(spec.zones)
-        ]
-        aws.ec2.NetworkAcl(
+        aws.ec2.DefaultSecurityGroup(
+            "recovery", vpc_id=self.vpc.id, ingress=[], egress=[], region=self.region, opts=self.own()
+        )
+        self.isolated = self._subnets()
+        inward, outward = isolated_rules(self.there.network)
+        self.acl = aws.ec2.NetworkAcl(
             "recovery-isolated",
-            vpc_id=vpc.id,
-            subnet_ids=[subnet.id for subnet in subnets],
-            tags={"Name": self.named("recovery-isolated")},
-            region=region,
+            vpc_id=self.vpc.id,
+            subnet_ids=[subnet.id for subnet in self.isolated.values()],
+            ingress=inward,
+            egress=outward,
+            tags={"Name": self._there("isolated")},
+            region=self.region,
             opts=self.own(),
         )
-        self._flow_logs(vpc)
-        self.subnets = aws.rds.SubnetGroup(
-            "recovery",
-            name=self.named("recovery"),
-            subnet_ids=[subnet.id for subnet in subnets],
-            region=region,
-            opts=self.own(),
+        self.replica = ReplicaPlace(
+            aws.rds.SubnetGroup(
+                "recovery",
+                name=self._there("database"),
+                subnet_ids=[subnet.id for subnet in self.isolated.values()],
+                region=self.region,
+                opts=self.own(),
+            ),
+            aws.ec2.SecurityGroup(
+                "recovery-database",
+                name=self._there("database"),
+                description="PostgreSQL",
+                vpc_id=self.vpc.id,
+                revoke_rules_on_delete=True,
+                tags={"Name": self._there("database")},
+                region=self.region,
+                opts=self.own(),
+            ),
         )
         self.register_outputs({})
 
-    def _flow_logs(self, vpc: aws.ec2.Vpc) -> None:
-        region = self.environment.recovery_region
-        bucket = f"arn:aws:s3:::{self.named('audit')}-{self.environment.account_id}/recovery-flow-logs"
+    def _there(self, name: str) -> str:
+        return f"{self.there.prefix}-{name}"
+
+    def _subnets(self) -> dict[str, aws.ec2.Subnet]:
+        return {
+            suffix: aws.ec2.Subnet(
+                f"recovery-isolated-{suffix}",
+                vpc_id=self.vpc.id,
+                cidr_block=str(self.there.network.subnet("isolated", index)),
+                availability_zone=f"{self.region}{suffix}",
+                map_public_ip_on_launch=False,
+                tags={"Name": self._there(f"isolated-{suffix}"), "network-tier": "isolated"},
+                region=self.region,
+                opts=self.own(),
+            )
+            for index, suffix in enumerate(self.there.network.zones)
+        }
+
+    def watch(self, archive: aws.s3.Bucket, policy: aws.s3.BucketPolicy) -> None:
+        """Record what is refused there, in the bucket of records, once that lets it in."""
         aws.ec2.FlowLog(
             "recovery",
-            vpc_id=vpc.id,
+            vpc_id=self.vpc.id,
             traffic_type="REJECT",
             log_destination_type="s3",
-            log_destination=bucket,
-            region=region,
+            log_destination=archive.arn,
+            region=self.region,
             tags=self.data_tags("personal"),
-            opts=self.own(),
+            opts=self.own(policy),
         )
+
+    def standing(self, data: Data, keys: Keys) -> dict[str, pulumi.Output[str]]:
+        """Return the ids of what whoever stands in takes over, by their keys there."""
+        found: dict[str, aws.rds.Cluster | pulumi.CustomResource | None] = {
+            "ec2.Vpc/main": self.vpc,
+            "ec2.NetworkAcl/isolated": self.acl,
+            "ec2.SecurityGroup/database": self.replica.group,
+            "rds.SubnetGroup/database": self.replica.subnets,
+            "rds.Cluster/hub": data.secondary,
+            "rds.ClusterParameterGroup/hub": data.secondary_parameters,
+            "cloudwatch.LogGroup/database": data.secondary_logs,
+            "kms.Key/data": keys.recovery,
+        }
+        found |= {f"ec2.Subnet/isolated-{suffix}": subnet for suffix, subnet in self.isolated.items()}
+        return {key: one.id for key, one in found.items() if one is not None}
 
 
 class Recovery(Concern):
@@ -110,9 +154,9 @@ class Recovery(Concern):
         role = aws.iam.Role(
             "backup", name=self.named("backup"), assume_role_policy=trust("backup.amazonaws.com"), opts=self.own()
         )
-        for purpose in ("Backup", "Restores"):
+        for name, policy in POLICIES.items():
             aws.iam.RolePolicyAttachment(
-                f"backup-{purpose.lower()}", role=role.name, policy_arn=f"{SERVICE_POLICY}{purpose}", opts=self.own()
+                f"backup-{name}", role=role.name, policy_arn=f"arn:aws:iam::aws:policy/{policy}", opts=self.own()
             )
         return role
 

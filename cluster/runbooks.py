@@ -31,8 +31,11 @@ class Alarm:
     below: bool = False
     """Fires below the threshold instead of above."""
     missing: Literal["notBreaching", "breaching"] = "notBreaching"
+    """What silence means: of what is counted when it happens, nothing; of what always has a value, failure."""
 
 
+PLACEHOLDER = 0.0
+"""For a threshold that follows from the size of what is watched: the program sets it."""
 ALARMS = (
     Alarm("edge-errors", "edge", "CloudFront answers with 5xx", "AWS/CloudFront", "5xxErrorRate", "Average", 5),
     Alarm("edge-latency", "edge", "The API is slow at the origin", "AutoMatrix", "origin_latency_ms", "p99", 2000),
@@ -75,7 +78,7 @@ ALARMS = (
         "AWS/RDS",
         "DatabaseConnections",
         "Maximum",
-        700,
+        PLACEHOLDER,
     ),
     Alarm(
         "database-memory",
@@ -129,8 +132,10 @@ DATABASE_LAG = Alarm(
     metric="AuroraGlobalDBReplicationLag",
     statistic="Maximum",
     threshold=60_000,
+    missing="breaching",
 )
-"""Only where there is a secondary in the recovery Region, which alone has the metric; milliseconds."""
+"""Only where there is a secondary in the recovery Region, which alone has the metric; milliseconds. One that follows no
+more has none: that is the worst of lags."""
 SLO_BURN = "slo-burn"
 """Runbook of the alarms on how fast the error budget is used up."""
 BACKUP_FAILED = "backup-failed"

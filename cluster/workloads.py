@@ -167,7 +167,10 @@ class Workloads(Concern):
             allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"),
         )
         self.workload(
-            "ebs-csi", ("kube-system", "ebs-csi-controller-sa"), managed=["service-role/AmazonEBSCSIDriverPolicy"]
+            "ebs-csi",
+            ("kube-system", "ebs-csi-controller-sa"),
+            *self._disks(),
+            managed=["service-role/AmazonEBSCSIDriverPolicy"],
         )
         self.workload("vpc-cni", ("kube-system", "aws-node"), managed=["AmazonEKS_CNI_Policy"])
         database = self.arn("rds", f"cluster:{self.environment.prefix}-*")
@@ -192,6 +195,15 @@ class Workloads(Concern):
             allow(["route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets"], self.zone.arn),
             allow(["route53:ListHostedZones", "route53:ListTagsForResource"], "*"),
         )
+
+    def _disks(self) -> list[Mapping[str, Any]]:
+        """Return what is needed of the key by who makes encrypted disks: by EC2 alone, which takes a grant for each."""
+        by_ec2 = {"StringEquals": {"kms:ViaService": f"ec2.{self.environment.region}.amazonaws.com"}}
+        using = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+        return [
+            allow(using, self.keys.data.arn, by_ec2),
+            allow(["kms:CreateGrant"], self.keys.data.arn, {"Bool": {"kms:GrantIsForAWSResource": "true"}}),
+        ]
 
     def _scaling(self, interruptions: WorkQueue) -> None:
         environment = self.environment
@@ -228,7 +240,7 @@ class Workloads(Concern):
             allow([*describing, "pricing:GetProducts"], "*"),
             allow(["ssm:GetParameter"], f"arn:aws:ssm:{environment.region}::parameter/aws/service/*"),
             allow(["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"], interruptions.queue.arn),
-            allow(["kms:Decrypt", "kms:GenerateDataKey"], self.keys.data.arn),
+            *self._disks(),
             allow(["iam:PassRole"], nodes, {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}),
             allow(
                 [
@@ -271,11 +283,6 @@ class Workloads(Concern):
             allow(
                 ["wafv2:GetWebACL", "wafv2:GetWebACLForResource", "wafv2:AssociateWebACL", "wafv2:DisassociateWebACL"],
                 [self.arn("wafv2", "regional/webacl/*"), *balancing],
-            ),
-            allow(
-                ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"],
-                self.arn("ec2", "security-group/*"),
-                {"StringEquals": {"aws:ResourceTag/service": "automatrix"}},
             ),
             allow(["acm:ListCertificates", "acm:DescribeCertificate"], "*"),
         )

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from cluster.reports.views import Subject
 
 
+RECOVERED = "-recovered"
+
+
 class Form(StrEnum):
     """What `--output` takes here: documents also come as Markdown."""
 
@@ -32,6 +35,7 @@ class Side(StrEnum):
 
     SUMMARY = "summary"
     GRAPH = "graph"
+    SOUND = "sound"
     COST = "cost"
     CONTROLS = "controls"
     REACH = "reach"
@@ -55,14 +59,21 @@ def add_to(app: typer.Typer) -> None:
 
 
 def plan(
-    environment: Annotated[str, typer.Argument(metavar="[ENV]", help="dev, staging or prod; without it, all")] = "",
+    environment: Annotated[
+        str,
+        typer.Argument(metavar="[ENV]", help="dev, staging, prod, or isolated: the account of copies; without it, all"),
+    ] = "",
     view: Annotated[Side, typer.Option(help="one view of it, or all")] = Side.SUMMARY,
     output: FormOption = Form.TEXT,
     today: DayOption = None,
+    recovered: Annotated[
+        bool, typer.Option("--recovered", help="what stands in for ENV when its Region is lost")
+    ] = False,
 ) -> None:
     """Say what would be created on AWS, what it costs, and what is wrong with it; exit code 3 when something is."""
     with _without_garbage_collection():
-        subjects = _subjects(environment, today.date() if today else date.today())  # noqa: DTZ011 — the user's own day
+        name = f"{environment}{RECOVERED}" if recovered else environment
+        subjects = _subjects(name, today.date() if today else date.today())  # noqa: DTZ011 — the user's own day
         typer.echo(_shown(subjects, view, output), nl=False)
         from cluster.reports.views import VIEWS
 
@@ -92,7 +103,7 @@ def compare(
 
 
 def rehearse(
-    environment: Annotated[str, typer.Argument(metavar="[ENV]", help="dev, staging or prod")] = "dev",
+    environment: Annotated[str, typer.Argument(metavar="[ENV]", help="dev, staging, prod or isolated")] = "dev",
     output: FormOption = Form.TEXT,
 ) -> None:
     """Create an environment at an AWS API on this machine (moto), and compare; exit code 3 when something differs."""
@@ -128,14 +139,12 @@ def _without_garbage_collection() -> Iterator[None]:
 
 
 def _subjects(name: str, today: date) -> list[Subject]:
-    from cluster.environments import ENVIRONMENTS
-    from cluster.graph.capture import capture
-    from cluster.reports.views import Subject
+    from cluster.reports.views import subject
+    from cluster.stacks import STACKS, USUAL
 
-    if name and name not in ENVIRONMENTS:
-        raise typer.BadParameter(f"no environment {name!r}; there are {', '.join(ENVIRONMENTS)}")
-    chosen = [one for key, one in ENVIRONMENTS.items() if name in ("", key)]
-    return [Subject(one, capture(one), today) for one in chosen]
+    if name and name not in STACKS:
+        raise typer.BadParameter(f"no environment {name!r}; there are {', '.join(STACKS)}")
+    return [subject(one, today) for one in ([name] if name else USUAL)]
 
 
 def _shown(subjects: Sequence[Subject], side: Side, form: Form) -> str:

@@ -94,6 +94,10 @@ class Assessment:
         return tuple(found for one in self.results for found in one.warnings)
 
 
+ISOLATED = "isolated"
+"""The graph of the account that keeps copies."""
+
+
 def assess(graph: Graph, decisions: Decisions, waivers: Sequence[Waiver] = WAIVERS) -> Assessment:
     """Return what every control says of a graph; ValueError names a waiver of no control."""
     known = {one.key for one in controls()}
@@ -112,14 +116,15 @@ def assess(graph: Graph, decisions: Decisions, waivers: Sequence[Waiver] = WAIVE
 
 
 def _result(control: Control, facts: Facts, present: dict[str, list[str]], waivers: Sequence[Waiver]) -> Result:
-    if facts.graph.environment not in control.environments:
+    evidence = _evidence(control, facts.graph, present)
+    # An account of copies has next to nothing: what it does not have is judged where it is.
+    if facts.graph.rules not in control.environments or (facts.graph.environment == ISOLATED and not evidence):
         return Result(control, "not evaluated")
     excuses = {one.resource: one for one in waivers if one.control == control.key}
     findings = tuple(
         Finding(control.key, gap, control.remedy, None if gap.warning else excuses.get(gap.resource))
         for gap in dict.fromkeys(control.check(facts))
     )
-    evidence = _evidence(control, facts.graph, present)
     failing = [one for one in findings if not one.gap.warning]
     status: Status = "passed"
     if failing:

@@ -116,6 +116,7 @@ def spending_is_watched(facts: Facts) -> Gaps:
         for kind, percent in BUDGET_ALERTS.items():
             if not _alerts(budget, kind, percent):
                 yield Gap(budget.key, "notifications", f"tells nobody at {percent} % {kind.lower()}")
+    yield from _tiers(facts)
     monitors = facts.of("costexplorer/anomalyMonitor:AnomalyMonitor")
     if not monitors:
         yield Gap("", "", "no monitor looks for unusual cost")
@@ -123,6 +124,17 @@ def spending_is_watched(facts: Facts) -> Gaps:
         found = facts.attached(monitor, "costexplorer/anomalySubscription:AnomalySubscription", "monitorArnLists")
         if not any(one.get("subscribers") for one in found):
             yield Gap(found[0].key if found else monitor.key, "subscribers" if found else "", "tells nobody")
+
+
+def _tiers(facts: Facts) -> Iterator[Gap]:
+    """Look for budgets of a tag that nothing has: they stay at nothing, whatever is spent."""
+    used = {f"user:{name}${value}" for one in facts.graph.cloud() for name, value in facts.graph.tags(one).items()}
+    for budget in facts.of("budgets/budget:Budget"):
+        for at, one in enumerate(budget.get("costFilters") or ()):
+            if one.get("name") == "TagKeyValue" and not used & set(one.get("values") or ()):
+                yield Gap(
+                    budget.key, f"costFilters.{at}.values", f"names {', '.join(one['values'])}, which nothing has"
+                )
 
 
 def _alerts(budget: Resource, kind: str, percent: int) -> bool:

@@ -8,7 +8,7 @@ from typing import get_args
 
 from cluster.controls.facts import Facts
 from cluster.controls.model import Gap, Gaps, control, must
-from cluster.graph.model import Resource
+from cluster.graph.model import Json, Resource
 from cluster.runbooks import RUNBOOKS, AlarmTier
 from cluster.specification import DataClass
 
@@ -118,13 +118,18 @@ def somebody_is_woken(facts: Facts) -> Gaps:
     paged = {
         topic.key
         for one in facts.of("sns/topicSubscription:TopicSubscription")
-        if one.get("protocol") == "https"
+        if one.get("protocol") == "https" and _calls_somebody(one.get("endpoint"))
         for topic in facts.graph.targets(one.get("topic"))
     }
     covered = {str(one.get("tags.alarm-tier")) for one in _alarms(facts, paged)}
     for tier in get_args(AlarmTier):
         if tier not in covered:
             yield Gap("", "", f"no alarm of the tier {tier} reaches the pager and names its runbook")
+
+
+def _calls_somebody(endpoint: Json) -> bool:
+    """Whether an address is a secret of the stack, or one that somebody has set."""
+    return isinstance(endpoint, dict) or (isinstance(endpoint, str) and bool(endpoint) and "unset" not in endpoint)
 
 
 def _alarms(facts: Facts, paged: set[str]) -> Iterator[Resource]:

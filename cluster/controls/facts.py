@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
+from cluster.catalogue import GLOBAL_REGION
 from cluster.controls.network_facts import Networks
 from cluster.controls.policies import Statement, statements
 from cluster.graph.model import Graph, Json, Resource
+from cluster.specification import Environment
 
 DOCUMENTS = (("aws:iam/policy:Policy", "policy"), ("aws:iam/rolePolicy:RolePolicy", "policy"))
 FEDERATED = "sts:AssumeRoleWithWebIdentity"
@@ -26,6 +28,8 @@ class Decisions:
     today: date
     regions: frozenset[str] = frozenset({"us-east-1", "us-west-2"})
     """Where anything may be: the Region of the environments and that of their copies."""
+    repository: str = "automatrix/platform"
+    """Whose workflows may deploy."""
     warn_days: int = 60
     """How long before a version's end one is warned: time to promote the upgrade through all environments."""
     backup_days: int = 14
@@ -39,6 +43,17 @@ class Decisions:
         }
     )
     """What a node's role may hold: to join, to pull, to be reached by Session Manager."""
+
+    @classmethod
+    def undated(cls) -> Decisions:
+        """Return the decisions for questions to which the day makes no difference."""
+        return cls(date.min)
+
+
+def decided(environment: Environment, today: date) -> Decisions:
+    """Return the decisions for an environment: only its Regions, and only its repository's workflows."""
+    regions = frozenset({environment.region, environment.recovery_region, GLOBAL_REGION})
+    return Decisions(today, regions=regions, repository=environment.repository)
 
 
 class Facts:
@@ -84,6 +99,12 @@ class Facts:
             if one.key in targets or (isinstance(value, str) and str(one.get(name, "?")) in value):
                 return one
         return None
+
+    @cached_property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts that the program may touch."""
+        providers = self.of("pulumi:providers:aws")
+        return tuple(sorted({str(one) for each in providers for one in each.document("allowedAccountIds") or ()}))
 
     @cached_property
     def networks(self) -> Networks:

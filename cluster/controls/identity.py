@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from cluster.controls.facts import Facts
 from cluster.controls.model import Gap, Gaps, control
-from cluster.controls.policies import statements
+from cluster.controls.policies import Statement, statements
+from cluster.graph.model import Resource
 
 ADMINISTRATOR = "AdministratorAccess"
 ALL_KEYS = ("AdministratorAccess", "PowerUserAccess")
 """Policies of AWS that allow decrypting with every key whose own policy leaves that to IAM."""
 DECRYPTING = ("kms:Decrypt", "kms:ReEncryptFrom")
+BOUNDARY = "iam:PermissionsBoundary"
+GIVING = ("iam:CreateRole", "iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary")
+"""How a role is given rights; IAM can ask each of these for a boundary."""
+CHANGING = {
+    "role": (*GIVING, "iam:DeleteRolePermissionsBoundary", "iam:UpdateAssumeRolePolicy"),
+    "policy": ("iam:CreatePolicyVersion", "iam:DeletePolicyVersion", "iam:DeletePolicy", "iam:SetDefaultPolicyVersion"),
+}
+"""How somebody would get rid of a boundary, if the role itself or the boundary could be changed."""
 GITHUB = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
-_SUBJECT = re.compile(r"repo:[\w.-]+/[\w.-]+:environment:(?P<environment>[\w.-]+)")
+_SUBJECT = re.compile(r"repo:(?P<repository>[\w.-]+/[\w.-]+):environment:(?P<environment>[\w.-]+)")
 _WHOLE_SERVICE = re.compile(r"[\w-]+:\*")
 _ANY_KEY = re.compile(r"\*|arn:aws:kms:[^:]*:[^:]*:(\*|key/\*)")
 
@@ -90,13 +100,45 @@ def _strangers(facts: Facts, subjects: tuple[str, ...]) -> Iterator[str]:
         match = _SUBJECT.fullmatch(subject)
         if match is None:
             yield f"lets {subject} in, which names not one repository and one environment"
+        elif match["repository"] != facts.decisions.repository:
+            yield f"lets workflows of {match['repository']} in"
         elif match["environment"] not in (own, f"{own}-plan"):
             yield f"lets the environment {match['environment']} in"
 
 
-@control("ci-permission-boundary", remedy="set permissions_boundary on the role")
+@control(
+    "ci-permission-boundary",
+    remedy="set permissions_boundary on the role, ask for one where it gives rights, and close itself to it",
+)
 def workflows_are_bounded(facts: Facts) -> Gaps:
     """Look for roles of CI that could give themselves more than they have."""
     for role in facts.workflow_roles:
-        if not facts.refers(role.get("permissionsBoundary"), "iam/policy:Policy"):
+        boundary = facts.graph.target(role.get("permissionsBoundary"))
+        if boundary is None or boundary.type != "aws:iam/policy:Policy":
             yield Gap(role.key, "permissionsBoundary", "is no policy of this program")
+            continue
+        documents = facts.attached(role, "iam/rolePolicy:RolePolicy", "role")
+        for one in documents:
+            found = list(statements(one, "policy"))
+            yield from (Gap(one.key, "policy", problem) for problem in _lifts(role, boundary, found))
+
+
+def _lifts(role: Resource, boundary: Resource, found: list[Statement]) -> Iterator[str]:
+    """Tell how a role could get beyond its boundary: by a role without one, or by changing it or itself."""
+    own = {"role": str(role.get("name")), "policy": str(boundary.get("name"))}
+    for action in GIVING:
+        if any(one.allows and one.covers(action) and not one.condition(BOUNDARY) for one in found):
+            yield f"allows {action} for roles without a boundary"
+    for kind, actions in CHANGING.items():
+        for action in actions:
+            lets = any(one.allows and one.covers(action) and _speaks_of(one, kind, own[kind]) for one in found)
+            refuses = any(
+                not one.allows and not one.conditions and one.covers(action) and _speaks_of(one, kind, own[kind])
+                for one in found
+            )
+            if lets and not refuses:
+                yield f"allows {action} on its own {kind} {own[kind]}"
+
+
+def _speaks_of(statement: Statement, kind: str, name: str) -> bool:
+    return any(fnmatchcase(f"{kind}/{name}", one.rpartition(":")[2]) or one == "*" for one in statement.resources)

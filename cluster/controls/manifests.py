@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cluster.catalogue import ADDONS_ACCOUNT
 from cluster.controls.facts import Facts
 from cluster.controls.model import Gap, Gaps, control
 from cluster.graph.model import Json, Resource
@@ -74,9 +75,14 @@ def _images(workload: Resource, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_ours(facts: Facts, image: Json) -> bool:
-    return (
-        any(one.type == "aws:ecr/repository:Repository" for one in facts.graph.targets(image)) or ".dkr.ecr." in image
+    if any(one.type == "aws:ecr/repository:Repository" for one in facts.graph.targets(image)):
+        return True
+    registries = (
+        f"{account}.dkr.ecr.{region}.amazonaws.com/"
+        for account in (*facts.accounts, ADDONS_ACCOUNT)
+        for region in facts.decisions.regions
     )
+    return str(image).startswith(tuple(registries))
 
 
 def _looks_at_images(policy: Resource) -> bool:

@@ -15,13 +15,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any, Protocol
 
 from cluster.controls.assessment import Finding, assess
-from cluster.controls.facts import Decisions
+from cluster.controls.facts import Decisions, decided
 from cluster.declared import declared
-from cluster.environments import load
 from cluster.graph.model import Graph, Json, Reference, Resource, short_type
+from cluster.stacks import stack
 
 STACK = "pulumi:pulumi:Stack"
 LEFT_OUT = frozenset({"no-plaintext-secrets"})
@@ -128,10 +129,11 @@ class Stack:
     graph: Graph
     unknown: frozenset[tuple[str, str]]
     """Resource and property of what a preview does not know."""
+    decided: Callable[[date], Decisions]
 
     def findings(self, today: date) -> Iterator[Finding]:
         """Yield what is open, as far as it can be judged."""
-        for finding in assess(self.graph, Decisions(today=today)).open:
+        for finding in assess(self.graph, self.decided(today)).open:
             place = finding.gap.resource, finding.gap.property.partition(".")[0]
             if finding.control not in LEFT_OUT and place not in self.unknown:
                 yield finding
@@ -167,9 +169,11 @@ def stack_of(environment: str, resources: Sequence[Described], unknown: type[Exc
         if one.provider is not None:
             provider = _provider(one.provider, unknown)
             found.setdefault(provider.key, provider)
-    spec = load(environment)
+    known = stack(environment)
     graph = Graph(environment, tuple(found.values()))
-    return Stack(graph.having(*declared(spec, graph)), frozenset(unknowns))
+    if not known.is_isolated:
+        graph = graph.having(*declared(known.environment, graph))
+    return Stack(graph, frozenset(unknowns), partial(decided, known.environment))
 
 
 def _arns(resources: Sequence[Described], unknown: type[Exception]) -> Iterator[tuple[str, str]]:

@@ -69,7 +69,9 @@ def secrets_rotate(facts: Facts) -> Gaps:
                 yield Gap(one.key, "rotationRules", "sets no greatest age")
     for database in facts.of("rds/cluster:Cluster", "rds/instance:Instance"):
         has_administrator = database.get("masterUsername") or database.get("username")
-        if has_administrator:
+        if has_administrator and database.get("globalClusterIdentifier"):
+            yield Gap(database.key, "masterPassword", "is rotated by nobody: AWS does so for no global database")
+        elif has_administrator:
             yield from must(database, "manageMasterUserPassword", True, default=False)
 
 

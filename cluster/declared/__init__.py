@@ -13,17 +13,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from cluster.catalogue import ADDONS_ACCOUNT
 from cluster.declared.base import Declaring
 from cluster.declared.entrance import Entrance
 from cluster.declared.nodes import Nodes
+from cluster.declared.ways import WAYS, Ways
 from cluster.graph.model import Graph, Reference, Resource
 from cluster.specification import Environment
 
-ADDONS_ACCOUNT = "602401143452"
-"""The account from which EKS serves the images of its add-ons."""
 PUBLISHERS = ("aws-observability", "eks", "karpenter")
 """Publishers of public.ecr.aws whose images controllers run; everything else is copied to our registry first."""
-NAMESPACES = ("automatrix-system", "automatrix-gateway", "automatrix-observability", "argocd", "external-secrets")
 
 
 def declared(environment: Environment, graph: Graph) -> list[Resource]:
@@ -33,6 +32,7 @@ def declared(environment: Environment, graph: Graph) -> list[Resource]:
     nodes = Nodes(environment, graph)
     return [
         *inside.namespaces(),
+        *Ways(environment, graph).policies(),
         *inside.secrets(),
         *inside.registries(),
         *entrance.gateway(),
@@ -49,7 +49,7 @@ class _Inside(Declaring):
 
     def namespaces(self) -> Iterator[Resource]:
         """What runs where, under which Pod Security Standard, and that nothing is reachable by default."""
-        for name in (*NAMESPACES, self._namespace):
+        for name in (*WAYS, self._namespace):
             labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
             yield self._object("v1", "Namespace", ("", name), {"metadata": {"labels": labels}})
             spec = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}

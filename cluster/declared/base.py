@@ -32,7 +32,7 @@ class Declaring:
     ) -> Resource:
         path = f"automatrix:index:Compute$pulumi:declared:{by}${token}"
         return Resource(
-            urn=f"urn:pulumi:{self._environment.name}::automatrix::{path}::{name}",
+            urn=f"urn:pulumi:{self._environment.stack}::automatrix::{path}::{name}",
             type=token,
             name=name,
             inputs=inputs,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cluster.catalogue import EDGE_TLS_POLICY
 from cluster.declared.base import Declaring
 from cluster.graph.model import Json, Reference, Resource, short_type
 
 BALANCER = "aws-load-balancer-controller"
+GATEWAY_PORT = 8000
+API = "/api"
+HEALTH = "/api/health"
+"""Asked by health checks, which have no token."""
 
 
 class Entrance(Declaring):
@@ -26,7 +30,7 @@ class Entrance(Declaring):
         settings: dict[str, Json] = {
             "scheme": "internet-facing",
             "securityGroups": [self._ref("ec2.SecurityGroup/load-balancer", "id")],
-            "manageBackendSecurityGroupRules": True,
+            "manageBackendSecurityGroupRules": False,  # the program opens the pods' group, and nothing else may
             "listenerConfigurations": [listener],
             "loadBalancerAttributes": [{"key": key, "value": value} for key, value in self._attributes().items()],
             "tags": {**self._tags(), "tier": "edge"},
@@ -56,6 +60,63 @@ class Entrance(Declaring):
             ],
         }
         yield self._object("gateway.networking.k8s.io/v1", "Gateway", (place, "web"), {"spec": entrance})
+        yield self._routes(place)
+        target = {
+            "targetReference": {"kind": "Service", "name": "traefik"},
+            "defaultConfiguration": {"targetType": "ip", "healthCheckConfig": {"healthCheckPath": HEALTH}},
+        }
+        yield self._object("gateway.k8s.aws/v1beta1", "TargetGroupConfiguration", (place, "traefik"), {"spec": target})
+
+    def _routes(self, place: str) -> Resource:
+        """What is let through: health checks and a browser's questions as they come, all else with a verified token."""
+        backend = [{"name": "traefik", "port": GATEWAY_PORT}]
+        token = {"group": "gateway.k8s.aws", "kind": "ListenerRuleConfiguration", "name": "token"}
+        spec = {
+            "parentRefs": [{"name": "web", "sectionName": "https"}],
+            "rules": [
+                {
+                    "matches": [
+                        {"path": {"type": "Exact", "value": HEALTH}},
+                        {"path": {"type": "PathPrefix", "value": API}, "method": "OPTIONS"},
+                    ],
+                    "backendRefs": backend,
+                },
+                {
+                    "matches": [{"path": {"type": "PathPrefix", "value": API}}],
+                    "filters": [{"type": "ExtensionRef", "extensionRef": token}],
+                    "backendRefs": backend,
+                },
+            ],
+        }
+        return self._object("gateway.networking.k8s.io/v1", "HTTPRoute", (place, "api"), {"spec": spec})
+
+    def _rules(self, listener: Resource, group: Resource, tags: Mapping[str, Json]) -> Iterator[Resource]:
+        """What the controller makes of the routes."""
+        issuer = self._environment.edge.issuer
+        token = {"issuer": issuer, "jwksEndpoint": f"{issuer}.well-known/jwks.json"}
+        forward: dict[str, Json] = {"type": "forward", "targetGroupArn": str(Reference(group.key, "arn"))}
+        verify: dict[str, Json] = {"type": "jwt-validation", "jwtValidation": token}
+        path = {"pathPattern": {"values": [f"{API}/*"]}}
+        asking = {"httpRequestMethod": {"values": ["OPTIONS"]}}  # a browser asks before it sends the token
+        rules: dict[str, tuple[list[Json], list[dict[str, Json]]]] = {
+            "health": ([{"pathPattern": {"values": [HEALTH]}}], [forward]),
+            "preflight": ([path, asking], [forward]),
+            "api": ([path], [verify, forward]),
+        }
+        for priority, (name, (conditions, actions)) in enumerate(rules.items(), 1):
+            yield self._resource(
+                "aws:lb/listenerRule:ListenerRule",
+                name,
+                {
+                    "listenerArn": str(Reference(listener.key, "arn")),
+                    "priority": priority,
+                    "conditions": conditions,
+                    "actions": [{**one, "order": at} for at, one in enumerate(actions, 1)],
+                    "tags": tags,
+                },
+                BALANCER,
+                (f"{short_type('kubernetes:gateway.networking.k8s.io/v1:HTTPRoute')}/automatrix-gateway.api",),
+            )
 
     def _attributes(self) -> dict[str, str]:
         return {
@@ -102,15 +163,15 @@ class Entrance(Declaring):
             {
                 "targetType": "ip",
                 "protocol": "HTTP",
-                "port": 8000,
+                "port": GATEWAY_PORT,
                 "vpcId": self._ref("ec2.Vpc/main", "id"),
-                "healthCheck": {"path": "/api/health"},
+                "healthCheck": {"path": HEALTH},
                 "tags": tags,
             },
             BALANCER,
         )
         yield group
-        yield self._resource(
+        listener = self._resource(
             "aws:lb/listener:Listener",
             "web-https",
             {
@@ -119,11 +180,13 @@ class Entrance(Declaring):
                 "protocol": "HTTPS",
                 "sslPolicy": EDGE_TLS_POLICY,
                 "certificateArn": self._ref("acm.CertificateValidation/origin", "certificateArn"),
-                "defaultActions": [{"type": "forward", "targetGroupArn": str(Reference(group.key, "arn"))}],
+                "defaultActions": [{"type": "fixed-response", "fixedResponse": {"statusCode": "404"}}],
                 "tags": tags,
             },
             BALANCER,
         )
+        yield listener
+        yield from self._rules(listener, group, tags)
         if self._environment.edge.firewall:
             yield self._resource(
                 "aws:wafv2/webAclAssociation:WebAclAssociation",

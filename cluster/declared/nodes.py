@@ -17,6 +17,7 @@ VOLUMES = "ebs-csi"
 NODE_DISK_GB = 40
 SYSTEM_DISK_GB = 44
 METRICS_DISK_GB = 50
+SCHEDULER = "pool-schedule"
 PLATFORM_TAG = "schedule"
 """The tag of the platform's image that schedules run; tags are immutable, so that a new one is a change here."""
 SET_LIMITS = """\
@@ -146,6 +147,9 @@ class Nodes(Declaring):
 
     def volumes(self) -> Iterator[Resource]:
         """What pods keep on disk: only the metrics of the last days, everything else is in the stores."""
+        disk = {"type": "gp3", "encrypted": "true", "kmsKeyId": self._ref("kms.Key/data", "arn")}
+        made = {"provisioner": "ebs.csi.aws.com", "parameters": disk, "volumeBindingMode": "WaitForFirstConsumer"}
+        yield self._object("storage.k8s.io/v1", "StorageClass", ("", "gp3"), made)
         claim = {
             "accessModes": ["ReadWriteOnce"],
             "storageClassName": "gp3",
@@ -159,20 +163,44 @@ class Nodes(Declaring):
         """What empties Karpenter's pools before the system nodes stop."""
         if self._environment.finance.hours_per_week == 168:
             return
+        yield from self._scheduler()
         for name, when, limits in (("pools-stop", "0 17 * * 1-5", {}), ("pools-start", "15 8 * * 1-5", self._limits())):
             container = {
                 "name": "pools",
                 "image": f"{self._ref('ecr.Repository/platform', 'repositoryUrl')}:{PLATFORM_TAG}",
                 "command": ["python3", "-c", SET_LIMITS],
                 "env": [{"name": "LIMITS", "value": json.dumps(limits)}],
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
             }
-            pod = {"serviceAccountName": "pool-schedule", "restartPolicy": "Never", "containers": [container]}
+            pod = {
+                "serviceAccountName": SCHEDULER,
+                "restartPolicy": "Never",
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": 65532,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [container],
+            }
             spec = {
                 "schedule": when,
                 "timeZone": "Europe/Berlin",
                 "jobTemplate": {"spec": {"template": {"spec": pod}}},
             }
             yield self._object("batch/v1", "CronJob", ("automatrix-system", name), {"spec": spec})
+
+    def _scheduler(self) -> Iterator[Resource]:
+        """Who sets the pools' limits, and may do nothing else."""
+        yield self._object("v1", "ServiceAccount", ("automatrix-system", SCHEDULER), {})
+        rules = [
+            {"apiGroups": ["karpenter.sh"], "resources": ["nodepools"], "verbs": ["list", "patch"]},
+            {"apiGroups": ["karpenter.sh"], "resources": ["nodeclaims"], "verbs": ["list", "delete"]},
+        ]
+        api, role = "rbac.authorization.k8s.io/v1", {"kind": "ClusterRole", "name": SCHEDULER}
+        yield self._object(api, "ClusterRole", ("", SCHEDULER), {"rules": rules})
+        subject = {"kind": "ServiceAccount", "name": SCHEDULER, "namespace": "automatrix-system"}
+        body = {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", **role}, "subjects": [subject]}
+        yield self._object(api, "ClusterRoleBinding", ("", SCHEDULER), body)
 
     def _limits(self) -> dict[str, int]:
         return {name: pool.limit_vcpu for name, pool in self._pools().items()}

@@ -20,13 +20,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cluster.graph.imports import install
-from cluster.graph.model import Graph
+from cluster.graph.model import HIDDEN, Graph
 from cluster.specification import Environment
 
 if TYPE_CHECKING:
     from cluster.graph.monitor import Monitor
+    from cluster.stacks import Stack
 
 PROJECT = "automatrix"
+SECRET_SETTINGS = ("pagerEndpoint", "originKey", "databasePassword")
+"""What a stack must be told before anything is previewed or made; a capture sees no secret, and has stand-ins."""
 
 
 def capture(environment: Environment) -> Graph:
@@ -36,8 +39,19 @@ def capture(environment: Environment) -> Graph:
         from cluster.declared import declared  # noqa: PLC0415
         from cluster.program import build  # noqa: PLC0415
 
-        graph = capture_program(lambda: build(environment), environment.name)
+        graph = capture_program(lambda: build(environment), environment.stack)
         return graph.having(*declared(environment, graph))
+
+
+def capture_stack(stack: Stack) -> Graph:
+    """Return the graph of a stack: of an environment, of what stands in for it, or of the account of copies."""
+    if not stack.is_isolated:
+        return capture(stack.environment)
+    with _without_garbage_collection():
+        _import_program()
+        from cluster.isolated import build_vault  # noqa: PLC0415
+
+        return capture_program(lambda: build_vault(stack.source), stack.name)
 
 
 def capture_program(program: Callable[[], object], stack: str) -> Graph:
@@ -52,9 +66,12 @@ def capture_program(program: Callable[[], object], stack: str) -> Graph:
 
 
 def _run(program: Callable[[], object], monitor: Monitor, stack: str) -> None:
+    from pulumi.runtime.config import set_all_config  # noqa: PLC0415
     from pulumi.runtime.settings import Settings, configure  # noqa: PLC0415
     from pulumi.runtime.stack import run_in_stack  # noqa: PLC0415
 
+    settings = {f"{PROJECT}:{name}": HIDDEN for name in SECRET_SETTINGS}
+    set_all_config(settings, list(settings))
     configure(Settings(project=PROJECT, stack=stack, monitor=monitor, engine=None, dry_run=False))
 
     async def run_program() -> None:

@@ -150,6 +150,11 @@ class Graph:
             raise ValueError(f"two resources have one key: {', '.join(sorted(twice))}")
         object.__setattr__(self, "resources", ordered)
 
+    @property
+    def rules(self) -> str:
+        """The environment whose rules hold: what stands in for one has those of the one that is lost."""
+        return "prod" if self.environment == "isolated" else self.environment.removesuffix("-recovered")
+
     @cached_property
     def _by_key(self) -> dict[str, Resource]:
         return {resource.key: resource for resource in self.resources}

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from cluster.graph.model import Json, Reference
+from cluster.graph.model import HIDDEN, SECRET, Json, Reference
 
 _TYPE = re.compile(r"aws:(?P<module>\w+)/\w+:(?P<name>\w+)")
 
@@ -68,7 +68,14 @@ def outputs(token: str, key: str, inputs: Mapping[str, Json]) -> dict[str, Json]
         name: {**inputs[name], **value} if isinstance(inputs.get(name), dict) else value
         for name, value in nested.items()
     }
-    return {**inputs, **{name: str(Reference(key, name)) for name in string_outputs(token)}, **merged}
+    return {**_readable(inputs), **{name: str(Reference(key, name)) for name in string_outputs(token)}, **merged}
+
+
+def _readable(value: Json) -> Json:
+    """Return inputs as the SDK takes them back: for a secret something that has its type."""
+    if isinstance(value, Mapping):
+        return HIDDEN if SECRET in value else {name: _readable(item) for name, item in value.items()}
+    return [_readable(item) for item in value] if isinstance(value, list) else value
 
 
 def _named(key: str, value: Json) -> Json:

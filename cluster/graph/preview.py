@@ -117,13 +117,13 @@ def _short(value: Json) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Compare an environment with a preview's file; return the exit code."""
-    from cluster.environments import load  # noqa: PLC0415 — the comparison itself needs no program
-    from cluster.graph.capture import capture  # noqa: PLC0415
+    from cluster.graph.capture import capture_stack  # noqa: PLC0415 — the comparison itself needs no program
+    from cluster.stacks import stack  # noqa: PLC0415
 
     if len(arguments) != 2:
         sys.stderr.write("usage: python -m cluster.graph.preview <environment> <preview.json>\n")
         return 2
-    graph = capture(load(arguments[0]))
+    graph = capture_stack(stack(arguments[0]))
     try:
         found = differences(graph, json.loads(Path(arguments[1]).read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:

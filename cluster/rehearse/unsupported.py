@@ -58,4 +58,6 @@ UNSUPPORTED: dict[str, str] = {
     "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": SHAPE,
     "vpc.SecurityGroupIngressRule/cache-from-cluster": CLUSTER_GROUP,
     "vpc.SecurityGroupIngressRule/database-from-cluster": CLUSTER_GROUP,
+    "vpc.SecurityGroupIngressRule/pods-from-load-balancer": CLUSTER_GROUP,
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": CLUSTER_GROUP,
 }

@@ -5,16 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from cluster.environments import ENVIRONMENTS
-from cluster.graph.capture import capture
 from cluster.reports.documents import AS_OF, documents
-from cluster.reports.views import Subject
+from cluster.reports.views import subject
+from cluster.stacks import STACKS
 
 
 def main() -> int:
     """Write every page; return the exit code."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-    subjects = [Subject(one, capture(one), AS_OF) for one in ENVIRONMENTS.values()]
+    subjects = [subject(name, AS_OF) for name in STACKS]
     for place, text in documents(subjects).items():
         path = root / place
         path.parent.mkdir(parents=True, exist_ok=True)

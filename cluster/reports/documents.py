@@ -1,6 +1,7 @@
 """The pages of docs/architecture and the list of runbooks, written from the views alone.
 
-In:  subjects: every environment with its graph, as of `AS_OF`.
+In:  subjects: every stack with its graph, as of `AS_OF`. Where a page has a part for each, it is of the environments;
+     what stands in, and the account of copies, are in the overview and in the assessment.
 Out: pages by their place in the repository. The committed ones are compared with these by a test; nothing in them is
      written by hand. `python -m cluster.reports` writes them.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from cluster.environments import ENVIRONMENTS
 from cluster.reports import alarms, controls, cost, diagram, expiry, reach, recovery
 from cluster.reports.views import Subject, summary
 
@@ -21,15 +23,16 @@ WRITTEN = "This page is written by `.venv/bin/python -m cluster.reports`, and a 
 
 def documents(subjects: Sequence[Subject]) -> dict[str, str]:
     """Return every page by its place."""
+    everything, subjects = subjects, [one for one in subjects if one.name in ENVIRONMENTS]
     pictures = {f"{FOLDER}/diagram-{one.name}.svg": diagram.svg(diagram.picture(one.graph)) for one in subjects}
     return {
-        f"{FOLDER}/README.md": _overview(subjects),
+        f"{FOLDER}/README.md": _overview(everything),
         f"{FOLDER}/cost.md": cost.document([one.cost for one in subjects]),
         f"{FOLDER}/diagram.md": _diagrams(subjects),
         f"{FOLDER}/expiry.md": expiry.document({one.name: one.expiry for one in subjects}),
-        f"{FOLDER}/reach.md": _reach(subjects),
+        f"{FOLDER}/reach.md": _reach([*subjects, *(one for one in everything if one.environment.stands_in)]),
         f"{FOLDER}/recovery.md": recovery.document({one.name: one.recovery for one in subjects}),
-        f"{FOLDER}/security.md": _security(subjects),
+        f"{FOLDER}/security.md": _security(everything),
         f"{alarms.FOLDER}/README.md": alarms.document([one.graph for one in subjects], WRITTEN),
         **pictures,
     }
@@ -51,7 +54,8 @@ What the program in `cluster/` would create, seen from each side. Every figure i
 - Why so: [platform](../decisions/0009-eks.md), [database](../decisions/0010-aurora-postgresql.md),
   [tool](../decisions/0011-pulumi.md). What to do: [deployment](../deployment.md), [runbooks](../runbooks/README.md)
 
-`.venv/bin/amx plan --today {AS_OF}` says:
+`.venv/bin/amx plan --today {AS_OF}` says, and of `prod-recovered`, which stands in when the Region of prod is lost,
+`.venv/bin/amx plan prod --recovered --today {AS_OF}`:
 
 ```text
 {summary(list(subjects))}```

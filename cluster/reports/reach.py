@@ -6,7 +6,9 @@ Out: a `Path` for each workload and target, with a verdict of four layers: route
 
 Workloads are the service accounts that have a role. All pods of a cluster share the security group of its nodes, so
 that for stores the role decides. Network policies come on top: they are the charts' own and only ever close. Of AWS's
-managed policies only those that allow nearly everything are known; statements that deny are not counted as closing.
+managed policies only those that allow nearly everything are known; statements that deny are not counted as closing, and
+conditions not at all. A store's own policy counts, and so does that of an end point. Of the load balancer it says
+whether it reaches the pods.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -25,7 +26,7 @@ from cluster.controls.policies import Statement, statements
 from cluster.graph.model import Graph, Resource, references
 
 LayerName = Literal["route", "acl", "group", "role"]
-INTERNET = "internet"
+INTERNET, PODS = "internet", "pods"
 ANSWER_PORT = 49152
 """One of the ports that Linux takes for its end of a connection."""
 HTTPS = 443
@@ -62,6 +63,14 @@ KINDS = (
     Kind("aws:s3/bucket:Bucket", ("s3:GetObject", "s3:PutObject"), "bucket", service="s3"),
     Kind("aws:secretsmanager/secret:Secret", ("secretsmanager:GetSecretValue",), "name", service="secretsmanager"),
 )
+
+
+POLICIES: dict[str, tuple[tuple[str, str], ...]] = {
+    "aws:s3/bucket:Bucket": (("s3/bucketPolicy:BucketPolicy", "bucket"),),
+    "aws:sqs/queue:Queue": (("sqs/queuePolicy:QueuePolicy", "queueUrl"),),
+    "aws:secretsmanager/secret:Secret": (("secretsmanager/secretPolicy:SecretPolicy", "secretArn"),),
+}
+"""Where a store says itself who may come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,10 @@ def text(paths: Sequence[Path]) -> str:
     workloads = sorted({one.workload for one in paths})
     width = max((len(one) for one in workloads), default=0)
     lines.append(" ".join([" " * width, *(f"{at:>5}" for at, _ in enumerate(targets, 1))]))
-    lines += [" ".join([f"{one:<{width}}", *(f"{found[one, target]:>5}" for target in targets)]) for one in workloads]
+    lines += [
+        " ".join([f"{one:<{width}}", *(f"{found.get((one, target), '-'):>5}" for target in targets)])
+        for one in workloads
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -138,7 +150,7 @@ def to_json(paths: Sequence[Path]) -> str:
 class _View:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.facts = Facts(graph, Decisions(today=date.min))  # nothing here depends on the day
+        self.facts = Facts(graph, Decisions.undated())
         self.networks = self.facts.networks
         groups = self.facts.of("eks/nodeGroup:NodeGroup")
         clusters = self.facts.of("eks/cluster:Cluster")
@@ -148,8 +160,9 @@ class _View:
 
     def paths(self) -> Iterator[Path]:
         internet = self._internet()
+        yield from self._balancers()
         stores = [
-            (kind, store, self._inside(kind, store) if kind.groups else self._service(kind.service))
+            (kind, store, self._inside(kind, store) if kind.groups else self._service(kind, store))
             for kind in KINDS
             for store in self.graph.of_type(kind.type)
         ]  # all pods are in the nodes' subnets and group: the network says the same to each
@@ -171,12 +184,45 @@ class _View:
             Layer("acl", not shut, shut[0] if shut else ", ".join(sorted({acl.key for acl in acls}))),
         )
 
-    def _service(self, service: str) -> tuple[Layer, ...]:
-        """An API of AWS: by an end point, else by the way to the internet."""
+    def _service(self, kind: Kind, store: Resource) -> tuple[Layer, ...]:
+        """An API of AWS: by an end point, as far as its policy lets; else by the way to the internet."""
         for endpoint in self.facts.of("ec2/vpcEndpoint:VpcEndpoint"):
-            if str(endpoint.get("serviceName")).endswith(f".{service}"):
-                return (Layer("route", True, endpoint.key),)
+            if str(endpoint.get("serviceName")).endswith(f".{kind.service}"):
+                rules = list(statements(endpoint, "policy")) if endpoint.get("policy") else None
+                lets = rules is None or any(
+                    self._lets(one, action, kind, store) for one in rules for action in kind.actions
+                )
+                return (Layer("route", lets, endpoint.key if lets else f"{endpoint.key} by its policy"),)
         return self._internet()
+
+    def _balancers(self) -> Iterator[Path]:
+        """From the load balancer to the pods: what nobody could be served without."""
+        for group in self.graph.of_type("aws:lb/targetGroup:TargetGroup"):
+            port = int(group.get("port") or 0)
+            for balancer in self.graph.of_type("aws:lb/loadBalancer:LoadBalancer"):
+                layers = (
+                    self._acls(self.graph.targets(balancer.get("subnets") or []), port, inward=True),
+                    self._opened(balancer, port),
+                )
+                yield Path(balancer.key, PODS, layers)
+
+    def _opened(self, balancer: Resource, port: int) -> Layer:
+        own = {one.key for one in self.graph.targets(balancer.get("securityGroups") or [])}
+        out = [
+            rule
+            for rule in self.graph.of_type("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")
+            if own & {one.key for one in self.graph.targets(rule.get("securityGroupId"))}
+            and rule.get("referencedSecurityGroupId") in self.cluster_groups
+            and int(rule.get("fromPort") or 0) <= port <= int(rule.get("toPort") or 0)
+        ]
+        if not out:
+            return Layer("group", False, "no rule lets the load balancer out")
+        for rule in self.graph.of_type("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"):
+            there = rule.get("securityGroupId") in self.cluster_groups
+            known = own & {one.key for one in self.graph.targets(rule.get("referencedSecurityGroupId"))}
+            if there and known and int(rule.get("fromPort") or 0) <= port <= int(rule.get("toPort") or 0):
+                return Layer("group", True, rule.key)
+        return Layer("group", False, "no rule lets the load balancer in")
 
     def _inside(self, kind: Kind, store: Resource) -> tuple[Layer, ...]:
         port = int(store.get("port") or 0)
@@ -190,10 +236,11 @@ class _View:
             self._groups(kind, store, port),
         )
 
-    def _acls(self, subnets: Sequence[Resource], port: int) -> Layer:
-        """Both ways through the ACLs of both ends, from every subnet of nodes to every one of the store."""
-        for source in self.subnets:
-            for target in subnets:
+    def _acls(self, others: Sequence[Resource], port: int, *, inward: bool = False) -> Layer:
+        """Both ways through the ACLs of both ends, between every subnet of nodes and every other."""
+        nodes = tuple(self.subnets)
+        for source in others if inward else nodes:
+            for target in nodes if inward else others:
                 here, there = str(source.get("cidrBlock")), str(target.get("cidrBlock"))
                 for end, peer, out, into in ((source, there, port, ANSWER_PORT), (target, here, ANSWER_PORT, port)):
                     for acl in self.networks.acls.get(end.key, ()):
@@ -228,7 +275,26 @@ class _View:
                     bounded = limits is None or any(self._lets(limit, action, kind, store) for limit in limits)
                     if granted and bounded:
                         return Layer("role", True, one.key)
+        return self._invited(role, kind, store, limits)
+
+    def _invited(self, role: Resource, kind: Kind, store: Resource, limits: list[Statement] | None) -> Layer:
+        """By the store's own policy, which needs no right of the role's; its boundary still holds."""
+        for token, path in POLICIES.get(kind.type, ()):
+            for one in self.facts.attached(store, token, path):
+                for statement in statements(one, "policy"):
+                    for action in kind.actions:
+                        meant = statement.allows and statement.covers(action) and self._means(statement, role)
+                        if meant and (limits is None or any(self._lets(each, action, kind, store) for each in limits)):
+                            return Layer("role", True, one.key)
         return Layer("role", False, f"{role.key} has no {' or '.join(kind.actions)} there")
+
+    def _means(self, statement: Statement, role: Resource) -> bool:
+        """Whether a policy names a role: itself, or everybody. The account alone leaves it to the role's policies."""
+        name = f":role/{role.get('name')}"
+        return any(
+            one == "*" or one.endswith(name) or any(each.key == role.key for each in references(one))
+            for one in statement.principals
+        )
 
     def _lets(self, statement: Statement, action: str, kind: Kind, store: Resource) -> bool:
         if not statement.allows or not statement.covers(action):

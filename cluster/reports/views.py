@@ -17,9 +17,11 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from cluster.controls import Assessment, Decisions, assess
+from cluster.controls import Assessment, assess
+from cluster.controls.facts import decided
 from cluster.graph.model import Graph
 from cluster.reports import controls, cost, diagram, expiry, reach, recovery
+from cluster.reports.sound import Fault, sound
 from cluster.reports.table import Table, markdown_table, text_table
 from cluster.specification import Environment
 from cluster.usage import profile
@@ -46,7 +48,7 @@ class Subject:
     @cached_property
     def assessment(self) -> Assessment:
         """The view of controls."""
-        return assess(self.graph, Decisions(today=self.today))
+        return assess(self.graph, decided(self.environment, self.today))
 
     @cached_property
     def reach(self) -> tuple[reach.Path, ...]:
@@ -59,9 +61,23 @@ class Subject:
         return recovery.recovery(self.graph)
 
     @cached_property
+    def faults(self) -> tuple[Fault, ...]:
+        """What would not work."""
+        return sound(self.graph)
+
+    @cached_property
     def expiry(self) -> tuple[expiry.End, ...]:
         """The view of expiry."""
         return expiry.expiry(self.graph, self.today)
+
+
+def subject(name: str, today: date) -> Subject:
+    """Return a stack as it would be made; KeyError names those that there are."""
+    from cluster.graph.capture import capture_stack  # noqa: PLC0415 — Pulumi is imported only by who needs it
+    from cluster.stacks import stack  # noqa: PLC0415
+
+    wanted = stack(name)
+    return Subject(wanted.environment, capture_stack(wanted), today)
 
 
 @dataclass(frozen=True)
@@ -91,14 +107,17 @@ def _counted(subject: Subject) -> str:
 
 
 def _opened(subject: Subject) -> str:
-    open_paths = [one for one in subject.reach if one.open]
-    workloads = {one.workload for one in subject.reach}
+    ways = [one for one in subject.reach if one.target != reach.PODS]
+    open_paths = [one for one in ways if one.open]
+    workloads = {one.workload for one in ways}
     outward = sum(one.target == reach.INTERNET for one in open_paths)
     stores = len(open_paths) - outward
     return f"{len(workloads)} workloads have {stores} ways to stores; {outward} can reach the internet"
 
 
 def _recovered(subject: Subject) -> str:
+    if not subject.recovery:
+        return "nothing runs here: others recover from it"
     return "; ".join(
         f"{one.name} {recovery.duration(one.rpo_s)} / {recovery.duration(one.rto_s)}" for one in subject.recovery
     )
@@ -112,6 +131,11 @@ def _near(subject: Subject) -> str:
     return f"{len(near)} of {len(ends)} end within {expiry.WARN_DAYS} days or have ended{said}"
 
 
+def _faults(subject: Subject) -> Table:
+    rows = tuple((one.resource, one.says) for one in subject.faults)
+    return Table(f"{subject.name}: what would not work", ("resource", "why"), rows)
+
+
 VIEWS: dict[str, View] = {
     "graph": View(
         "every resource with inputs and edges",
@@ -119,6 +143,14 @@ VIEWS: dict[str, View] = {
         lambda one: text_table(_kinds(one)) + "\n",
         lambda one: markdown_table(_kinds(one)) + "\n",
         lambda one: json.loads(one.graph.to_json()),
+    ),
+    "sound": View(
+        "what would be refused, or never work",
+        lambda one: f"{len(one.faults)} faults",
+        lambda one: text_table(_faults(one)) + "\n",
+        lambda one: markdown_table(_faults(one)) + "\n",
+        lambda one: [{"resource": fault.resource, "says": fault.says} for fault in one.faults],
+        lambda one: len(one.faults),
     ),
     "cost": View(
         "what it costs in a month",
@@ -142,6 +174,7 @@ VIEWS: dict[str, View] = {
         lambda one: reach.text(one.reach),
         lambda one: f"## {one.name}: reach\n\n{reach.markdown(one.reach)}",
         lambda one: json.loads(reach.to_json(one.reach)),
+        lambda one: sum(path.target == reach.PODS and not path.open for path in one.reach),
     ),
     "recovery": View(
         "what each failure costs in data and time (RPO / RTO)",

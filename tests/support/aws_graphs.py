@@ -9,6 +9,7 @@ from cluster.environments import ENVIRONMENTS, load
 from cluster.graph import Graph
 from cluster.reports.cost import Report, report
 from cluster.specification import Environment
+from cluster.stacks import stack
 from cluster.usage import profile
 
 NAMES = tuple(ENVIRONMENTS)
@@ -37,6 +38,18 @@ def _captured(text: str) -> Graph:
 def graph(name: str) -> Graph:
     """Return the graph of one of the environments."""
     return captured(load(name))
+
+
+@cache
+def stack_graph(name: str) -> Graph:
+    """Return the graph of one of the stacks: also of what stands in, and of the account of copies."""
+    from cluster.graph.capture import capture_stack  # noqa: PLC0415
+
+    if name in ENVIRONMENTS:
+        return graph(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return capture_stack(stack(name))
 
 
 @cache

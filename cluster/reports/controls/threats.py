@@ -23,7 +23,8 @@ class Threat:
 
 THREATS = (
     Threat("a stranger reaches a store or the cluster's API from the internet", (5, 6, 12, 14, 40, 53, 60),
-           "what CloudFront and the load balancer let through: the API itself, behind tokens and the firewall"),
+           "what CloudFront and the load balancer let through: the API itself, behind tokens and, but in dev, a "
+           "firewall that takes requests of our edge alone"),
     Threat("a pod is taken over and moves on", (4, 20, 21, 24, 27, 28, 30, 45),
            "what its own role reaches (page *Reach*), and any address by HTTPS: no filter by name"),
     Threat("credentials of a person or workflow are stolen", (19, 29, 31, 32, 33, 34, 62),

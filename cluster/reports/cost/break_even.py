@@ -39,6 +39,8 @@ class BreakEven:
 def break_evens(graph: Graph, usage: Usage, prices: Prices | None = None) -> tuple[BreakEven, ...]:
     """Return every choice that has been looked at."""
     of = Pricing(graph, usage, prices or load())
+    if not graph.of_type("aws:ec2/natGateway:NatGateway"):
+        return ()  # no network, as the account of copies: nothing is weighed up
     return (_endpoints(of), _nat(of), _capacity(of), *_auto_mode(of), *_fargate(of))
 
 

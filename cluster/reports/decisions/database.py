@@ -66,7 +66,8 @@ Backup's copies of it, which for Aurora are {
         _secondary(prod, alone)
     } a month by the prices in the data, and replicated writes, which are `unpriced`
   there. It turns a day of lost data into a minute when the Region is lost.
-- IAM for services, the administrator's password by RDS and rotated: nobody knows one.
+- IAM for services. The administrator's password is kept and rotated by AWS, but not in a global database, for which AWS does
+  not: there the first is the stack's, and refused as soon as the administrator comes by IAM, too. Nobody needs one.
 
 ## Others considered
 

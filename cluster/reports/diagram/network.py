@@ -18,7 +18,9 @@ TIERS: tuple[tuple[Kind, str], ...] = (
 def network(graph: Graph) -> Box:
     """Return the VPC that the cluster is in."""
     subnets = [one for one in graph.of_type("aws:ec2/subnet:Subnet") if not one.get("region")]
-    vpc = next(one for one in graph.of_type("aws:ec2/vpc:Vpc") if not one.get("region"))
+    vpc = next((one for one in graph.of_type("aws:ec2/vpc:Vpc") if not one.get("region")), None)
+    if vpc is None:
+        return Box("vpc", "No network", kind="network")
     zones = sorted({str(one.get("availabilityZone")) for one in subnets})
     inside = {"public": _public(graph, zones), "private": _private(graph), "isolated": _isolated(graph, zones)}
     tiers = []

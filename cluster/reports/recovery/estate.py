@@ -10,7 +10,7 @@ import json
 from functools import cached_property
 
 from cluster.graph.model import Graph, Resource
-from cluster.reports.recovery.times import DEFAULT_HEALTH_INTERVAL_S, DEFAULT_UNHEALTHY_COUNT
+from cluster.reports.recovery.times import DEFAULT_HEALTH_INTERVAL_S, DEFAULT_UNHEALTHY_COUNT, TIMES
 
 DAY_S = 86400
 
@@ -85,7 +85,8 @@ class Estate:
     @cached_property
     def copy_s(self) -> float | None:
         """The same for copies in another Region."""
-        found = [self._age(rule) for region, rule in self._rules() for _ in self._away(rule, region)]
+        taken = TIMES["copy"].seconds
+        found = [self._age(rule) + taken for region, rule in self._rules() for _ in self._away(rule, region)]
         return min(found, default=None)
 
     def _rules(self) -> list[tuple[str, dict[str, object]]]:
@@ -95,8 +96,12 @@ class Estate:
         return [(self.graph.region(plan), rule) for plan in plans for rule in plan.get("rules") or ()]
 
     def _age(self, rule: dict[str, object]) -> float:
-        weekly = str(rule.get("schedule", "")).split()[-2:-1] not in ([], ["?"], ["*"])
-        return (7 if weekly else 1) * DAY_S + 60 * float(str(rule.get("completionWindow", 0)))
+        """Return the age of the newest backup just before the next is complete.
+
+        It begins at any time of its start window, and from then on has its completion window.
+        """
+        windows = [float(str(rule.get(name, 0))) for name in ("startWindow", "completionWindow")]
+        return _turn_s(rule) + 60 * sum(windows)
 
     def _away(self, rule: dict[str, object], region: str) -> list[str]:
         vaults = self.graph.targets(rule.get("copyActions") or ())
@@ -124,11 +129,13 @@ class Estate:
     def isolated_s(self) -> float | None:
         """Seconds of data that the copies in the isolated account may lack; None: there are none.
 
-        A day, from the backup's hour to the hour at which it is handed on, and until that copy is complete.
+        A day, from the backup's hour to the hour at which it is handed on, and until the copy of then is complete.
         """
         clock = self._clock(self.copier) if self.copier is not None else None
         found = [
-            self._age(rule) + 3600 * ((_hour(clock.get("scheduleExpression")) - _hour(rule.get("schedule"))) % 24)
+            _turn_s(rule)
+            + TIMES["copy"].seconds
+            + 3600 * ((_hour(clock.get("scheduleExpression")) - _hour(rule.get("schedule"))) % 24)
             for _, rule in self._rules()
             if clock is not None and rule.get("copyActions")
         ]
@@ -154,12 +161,23 @@ class Estate:
         work = [one for one in queues if one.name == "jobs"]
         return max((float(one.get("visibilityTimeoutSeconds", 30)) for one in work), default=0.0)
 
+    @property
+    def home(self) -> str:
+        """The Region that the cluster is in."""
+        return next((self.graph.region(one) for one in self.graph.of_type("aws:eks/cluster:Cluster")), "")
+
     @cached_property
     def pilot(self) -> Resource | None:
         """The network that stands in another Region."""
         networks = self.graph.of_type("aws:ec2/vpc:Vpc")
         home = {self.graph.region(one) for one in self.graph.of_type("aws:eks/cluster:Cluster")}
         return next((one for one in networks if self.graph.region(one) not in home), None)
+
+
+def _turn_s(rule: dict[str, object]) -> float:
+    """Return the seconds from one backup of a rule to the next."""
+    weekly = str(rule.get("schedule", "")).split()[-2:-1] not in ([], ["?"], ["*"])
+    return (7 if weekly else 1) * DAY_S
 
 
 def _hour(cron: object) -> int:

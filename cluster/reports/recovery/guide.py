@@ -19,17 +19,17 @@ PLAN = """\
 Leave the Region when AWS says hours, or says nothing for an hour, and customers cannot work. In this order:
 
 1. Stop what writes, if it still runs: the secondary must not have two masters.
-2. Make the database there the master (the drill's first command for a planned switch; for a lost Region
-   `aws rds failover-global-cluster --allow-data-loss`), then add two instances (`aws rds create-db-instance`).
-3. Bring the platform up: in `cluster/environments.py` exchange `region` and `recovery_region`; a new state, because the old
-   one is in the lost Region (`pulumi login s3://<bucket in us-west-2>`); import the network that stands there.
-4. Restore the buckets' newest copies, apply `gitops/bootstrap/root.yaml`, let the engine do the rest.
-5. Point the domain there, let a tenth in first, then all. Jobs that waited in the queue are gone: the database says which.
-6. Later, with time: the same way back.
-
-**Not prepared yet**: roles, buckets and CloudFront have names that one account has once; step 3 meets those of the lost Region,
-which still exist. Until names carry their Region, the first drill has to import them (`pulumi import`) or rename; the time
-of *the cluster is made* does not hold that. A state bucket with a replica in us-west-2 shortens it.
+2. Give the database there an instance, then fail the global cluster over: the drill's first commands. One without an
+   instance cannot take over.
+3. Fetch the state from its replica and make the stack `<env>-recovered`: it takes over what stands there (network of the
+   stores, database, key) and what the world has once (zone, certificate, distribution), and makes the rest under names that
+   carry the Region, beside whatever is left of the first. `amx plan <env> --recovered` shows it on any day, with its controls.
+4. Restore the buckets' newest copies, apply `gitops/bootstrap/root.yaml`, let the engine do the rest. Images are there. Secrets
+   are set anew: the first Region's key, under which they are kept, is lost with it.
+5. Point the domain there (external-dns does it for the origin), let a tenth in first, then all. Jobs that waited in the
+   queue are gone: the database says which.
+6. Later, with time: the same way back, by a planned switch. What was taken over leaves the second stack's state by
+   `pulumi state delete` and is never destroyed with it; then the first stack is refreshed.
 
 Drills: each scenario once a year, *bad write* and *region* twice, one unannounced. Written down: the day, times measured,
 what differed from this page. Measured times replace the assumed ones in `cluster/reports/recovery/times.py`. The weekly

@@ -8,6 +8,7 @@ Out: scenarios from the smallest to the largest. What is lost follows from copie
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cluster.graph.model import Graph, Resource
 from cluster.reports.recovery.drills import drills
@@ -18,11 +19,15 @@ from cluster.reports.recovery.times import TIMES
 REQUESTS, JOBS, DATABASE, FILES, CACHE = "requests", "jobs", "database", "files", "cache"
 OUTWARD, PLATFORM = "way out", "platform"
 RDS = "aws:rds/instance:Instance"
+CONTROL_REGION = "us-east-1"
+"""Where AWS changes what is global; what is there goes on elsewhere without it."""
 
 
 def recovery(graph: Graph) -> tuple[Scenario, ...]:
     """Return every scenario."""
     estate = Estate(graph)
+    if not estate.home:  # an account of copies is what others recover from
+        return ()
     return (_pod(estate), _node(estate), _zone(estate), _bad_write(estate), _region(estate), _account(estate))
 
 
@@ -111,10 +116,18 @@ def _bad_write(estate: Estate) -> Scenario:
     steps = (
         Step.of(DATABASE, "somebody finds the moment before", "decide"),
         Step.of(DATABASE, "the database is restored beside", "restore"),
+        *_instances_follow(estate),
         Step.of(DATABASE, "what was lost is taken back", "switch"),
     )
     says = "somebody or a fault writes or deletes the wrong data"
     return Scenario("bad write", says, tuple(losses), steps, drills(estate)["bad write"], tuple(gaps))
+
+
+def _instances_follow(estate: Estate) -> list[Step]:
+    """A restored cluster of Aurora has no instance yet."""
+    if estate.database is None or estate.database.type == RDS:
+        return []
+    return [Step.of(DATABASE, "an instance is made in it", "add-instances", "a restored cluster has none")]
 
 
 def _older(estate: Estate) -> str:
@@ -136,16 +149,22 @@ def _region(estate: Estate) -> Scenario:
     steps = [Step.of(PLATFORM, "somebody decides to leave the Region", "decide")]
     if estate.pilot is None:
         steps.append(Step.of(PLATFORM, "the network is made", "network", "no pilot light"))
+    else:
+        says = f"{estate.pilot.key} has the stores' subnets alone"
+        steps.append(Step.of(PLATFORM, "what stands there is taken over", "take-over", estate.pilot.key))
+        steps.append(Step.of(PLATFORM, "the rest of the network is made", "network", says))
     steps += _rebuilt("cluster", "nodes", "gitops", "edge", "check")
     losses = tuple(_away(estate, one) for one in estate.stores)
     if estate.secondary is not None:
         steps += [
             Step.of(DATABASE, "somebody decides to leave the Region", "decide"),
+            Step.of(DATABASE, "an instance is made", "add-instances", f"{estate.secondary.key} has none"),
             Step.of(DATABASE, "the secondary takes over", "promote", estate.secondary.key),
-            Step.of(DATABASE, "instances are made", "add-instances", f"{estate.secondary.key} has none"),
         ]
     elif estate.copy_s is not None:
+        steps += [Step.of(DATABASE, "somebody decides to leave the Region", "decide")]
         steps += [Step.of(DATABASE, "the copy is restored", "restore", "backup.Plan/daily copyActions")]
+        steps += _instances_follow(estate)
     if estate.copy_s is not None and any(one != estate.database for one in estate.stores):
         steps += [
             Step.of(FILES, "somebody decides to leave the Region", "decide"),
@@ -157,8 +176,17 @@ def _region(estate: Estate) -> Scenario:
     gaps = [f"{name}: records are in one Region only and lost with it" for name in estate.records]
     if estate.graph.of_type("aws:sqs/queue:Queue"):
         gaps.append("jobs that wait in the queue are lost; the database says which were not done")
+    if estate.home == CONTROL_REGION:
+        gaps.append(
+            f"IAM, Route 53 and CloudFront are changed in {CONTROL_REGION} alone: while it fails as a whole, roles, "
+            "names and the distribution stay as they are, and the times of the platform do not hold"
+        )
     drill = drills(estate)["region"]
     return Scenario("region", "the Region is lost", losses, tuple(steps), drill, tuple(gaps))
+
+
+def _then(estate: Estate) -> list[Step]:
+    return [replace(one, track=PLATFORM) for one in _instances_follow(estate)]
 
 
 def _rebuilt(*times: str) -> list[Step]:
@@ -187,7 +215,7 @@ def _account(estate: Estate) -> Scenario:
         Step.of(PLATFORM, "images are built again", "images"),
         Step.of(PLATFORM, "the network is made", "network"),
         *_rebuilt("cluster", "nodes", "gitops", "edge", "check"),
-        *([Step.of(PLATFORM, "the isolated copy is restored", "restore")] if covered else []),
+        *([Step.of(PLATFORM, "the isolated copy is restored", "restore"), *_then(estate)] if covered else []),
     ]
     losses = tuple(Loss(one.key, lost, why) for one in estate.stores)
     return Scenario(

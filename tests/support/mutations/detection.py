@@ -55,6 +55,11 @@ DETECTION = (
     ),
     fails(
         "alarm-to-pager-per-tier",
+        "a pager that nobody has set",
+        alter("sns.TopicSubscription/alarms-pager", "endpoint", "https://pager.example/unset/enqueue"),
+    ),
+    fails(
+        "alarm-to-pager-per-tier",
         "a tier without alarms",
         every(
             *(
@@ -120,6 +125,11 @@ DETECTION = (
         "budget-and-anomaly-monitor",
         "nobody hears of anomalies",
         alter("costexplorer.AnomalySubscription/services", "subscribers", []),
+    ),
+    fails(
+        "budget-and-anomaly-monitor",
+        "a budget of a tier that nothing has",
+        alter("budgets.Budget/data", "costFilters.0.values", ["user:tier$stores"]),
     ),
     fails("budget-and-anomaly-monitor", "no budget for the whole", lose("budgets.Budget/environment")),
 )

@@ -131,6 +131,11 @@ EKS = (
     fails("approved-registries", "an image from elsewhere", deployment("docker.io/library/nginx:1")),
     fails(
         "approved-registries",
+        "the registry of a foreign account",
+        deployment("999999999999.dkr.ecr.us-east-1.amazonaws.com/automatrix/hub:1"),
+    ),
+    fails(
+        "approved-registries",
         "nothing refuses an image",
         alter("kubernetes.ValidatingAdmissionPolicyBinding/approved-registries", "spec.validationActions", ["Audit"]),
     ),

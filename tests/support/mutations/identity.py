@@ -97,11 +97,36 @@ IDENTITY = (
             lambda one: one["Statement"][0]["Condition"]["StringEquals"].pop("token.actions.githubusercontent.com:aud"),
         ),
     ),
+    fails(
+        "oidc-trust-pinned",
+        "a workflow of a foreign repository",
+        edit(
+            "iam.Role/github-deploy",
+            "assumeRolePolicy",
+            lambda one: one["Statement"][0]["Condition"]["StringEquals"].__setitem__(
+                "token.actions.githubusercontent.com:sub", "repo:attacker/evil:environment:prod"
+            ),
+        ),
+    ),
+    fails(
+        "ci-permission-boundary",
+        "a role without a boundary",
+        edit("iam.RolePolicy/github-deploy", "policy", lambda one: one["Statement"][1].pop("Condition")),
+    ),
+    fails(
+        "ci-permission-boundary",
+        "its own role and boundary",
+        edit("iam.RolePolicy/github-deploy", "policy", lambda one: one["Statement"].pop(3)),
+    ),
     fails("ci-permission-boundary", "no boundary", alter("iam.Role/github-plan", "permissionsBoundary", None)),
     fails("kms-rotation", "one key for ever", alter("kms.Key/data", "enableKeyRotation", False)),
     fails("kms-not-public", "a key for anybody", edit("kms.Key/data", "policy", statement(0, "Principal", "*"))),
     fails("kms-deletion-window", "gone in a week", alter("kms.Key/backup", "deletionWindowInDays", 7)),
-    fails("secret-rotation", "a password that somebody chose", alter(DATABASE, "manageMasterUserPassword", None)),
+    fails(
+        "secret-rotation",
+        "a password that somebody chose",
+        alter("rds.Cluster/hub-secondary", "masterUsername", "hubadmin"),
+    ),
     fails(
         "secret-rotation",
         "another secret without rotation",

@@ -50,12 +50,16 @@ PASSING = (
     ),
     Case(
         "secret-rotation",
-        "a secret that rotates",
-        add(
-            "aws:secretsmanager/secretRotation:SecretRotation",
-            "sentry",
-            secretId=ref("secretsmanager.Secret/sentry", "id"),
-            rotationRules={"automaticallyAfterDays": 90},
+        "secrets that rotate",
+        every(
+            add(
+                "aws:secretsmanager/secretRotation:SecretRotation",
+                "sentry",
+                secretId=ref("secretsmanager.Secret/sentry", "id"),
+                rotationRules={"automaticallyAfterDays": 90},
+            ),
+            alter(DATABASE, "globalClusterIdentifier", None),
+            alter(DATABASE, "manageMasterUserPassword", True),
         ),
     ),
     Case("database-multi-az", "no headless secondary", lose("rds.Cluster/hub-secondary")),
@@ -75,6 +79,11 @@ PASSING = (
         add("aws:lb/listener:Listener", "http", protocol="HTTP", port=80, defaultActions=[{"type": "redirect"}]),
     ),
     Case("approved-registries", "an image of ours", deployment(OWN_IMAGE)),
+    Case(
+        "approved-registries",
+        "an image of ours, by its address",
+        deployment("333333333333.dkr.ecr.us-east-1.amazonaws.com/automatrix/hub:1"),
+    ),
     Case(
         "no-plaintext-secrets", "a password from elsewhere", alter(DATABASE, "masterPassword", {"$secret": "(hidden)"})
     ),

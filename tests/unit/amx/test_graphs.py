@@ -23,7 +23,6 @@ def _captured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in aws_graphs.NAMES:
         aws_graphs.graph(name)  # by the real thing, before it is replaced
     monkeypatch.setattr(capture, "capture", aws_graphs.captured)
-    monkeypatch.setattr(graphs, "capture", aws_graphs.captured)
 
 
 def git(folder: Path, *arguments: str) -> None:

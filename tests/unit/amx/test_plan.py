@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from amx.__main__ import app
+from cluster.environments import PROD
 from cluster.graph import capture
 from cluster.specification import Environment
 from tests.support import aws_graphs
@@ -19,6 +20,7 @@ DAY = ["--today", "2026-11-23"]
 def _captured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in aws_graphs.NAMES:
         aws_graphs.graph(name)  # by the real thing, before it is replaced
+    aws_graphs.captured(PROD.recovered())
 
     def known(environment: Environment) -> object:
         return aws_graphs.captured(environment)
@@ -34,7 +36,7 @@ def test_a_line_of_each_view_for_each_environment_and_what_was_not_checked() -> 
     done = amx(*DAY)
     assert done.exit_code == 0, done.output
     assert "to mend" not in done.output
-    for name in ("dev", "staging", "prod"):
+    for name in ("dev", "staging", "prod", "isolated"):
         assert f"{name} as of 2026-11-23" in done.output
     assert "US dollars a month" in done.output
     assert "0 failed" in done.output
@@ -49,7 +51,17 @@ def test_one_environment_alone() -> None:
     assert "to mend" not in done.output
 
 
-@pytest.mark.parametrize("view", ["graph", "cost", "controls", "reach", "recovery", "expiry", "diagram"])
+@pytest.mark.parametrize("arguments", [["prod", "--recovered"], ["isolated"]])
+def test_what_stands_in_and_the_account_of_copies_are_looked_at_as_any_other(arguments: list[str]) -> None:
+    done = amx(*arguments, *DAY)
+    assert done.exit_code == 0, done.output
+    assert f"{'-'.join(arguments).replace('---', '-')} as of" in done.output
+    for view in ("cost", "controls", "sound"):
+        assert f"  {view} " in done.output
+    assert amx("dev", "--recovered").exit_code == 2, "nothing stands elsewhere for it"
+
+
+@pytest.mark.parametrize("view", ["graph", "sound", "cost", "controls", "reach", "recovery", "expiry", "diagram"])
 @pytest.mark.parametrize("form", ["text", "markdown", "json"])
 def test_each_view_in_each_form(view: str, form: str) -> None:
     done = amx("dev", *DAY, "--view", view, "--output", form)
@@ -63,7 +75,7 @@ def test_all_views_in_one_document() -> None:
     done = amx("dev", *DAY, "--view", "all", "-o", "json")
     found = json.loads(done.output)["environments"]["dev"]
     assert found["cost"]["environment"] == "dev"
-    assert {"graph", "cost", "controls", "reach", "recovery", "expiry", "diagram"} == set(found)
+    assert {"graph", "sound", "cost", "controls", "reach", "recovery", "expiry", "diagram"} == set(found)
 
 
 def test_what_is_wrong_makes_an_exit_code() -> None:

@@ -9,11 +9,12 @@ import pytest
 import yaml
 
 from cluster.graph.model import Graph
-from cluster.reports.reach import INTERNET, difference, markdown, reach, text, to_json
+from cluster.reports.reach import INTERNET, PODS, difference, markdown, reach, text, to_json
 from tests.support.mutations.case import Mutation, allowing, alter, edit, every, lose, ref
 
 ROOT = Path(__file__).resolve().parents[3]
 WEB, WORKER, SECRETS = "hub-prod/hub-api", "hub-prod/hub-worker", "external-secrets/external-secrets"
+BALANCER = "lb.LoadBalancer/web"
 DATABASE, CACHE = "rds.Cluster/hub", "elasticache.ReplicationGroup/cache"
 CLUSTER_GROUP = "vpc.SecurityGroupIngressRule/database-from-cluster"
 
@@ -26,6 +27,7 @@ def test_services_reach_their_stores_and_no_others(prod: Graph) -> None:
         *((WORKER, one) for one in own),
         (SECRETS, "secretsmanager.Secret/sentry"),
         ("kube-system/karpenter", "sqs.Queue/interruptions"),
+        (BALANCER, PODS),
     }
 
 
@@ -81,6 +83,59 @@ def test_a_store_in_the_other_region_is_out_of_reach(prod: Graph) -> None:
             alter("ec2.NetworkAcl/isolated", "egress", []),
             {(one, store, False) for one in (WEB, WORKER) for store in (DATABASE, CACHE)},
             id="as does one that lets no answer out",
+        ),
+        pytest.param(
+            edit(
+                "s3.BucketPolicy/uploads",
+                "policy",
+                allowing(
+                    Principal={"AWS": ref("iam.Role/external-dns", "arn")},
+                    Action="s3:GetObject",
+                    Resource=ref("s3.Bucket/uploads", "arn") + "/*",
+                ),
+            ),
+            {("automatrix-gateway/external-dns", "s3.Bucket/uploads", True)},
+            id="a bucket that invites somebody opens a path",
+        ),
+        pytest.param(
+            edit(
+                "sqs.QueuePolicy/jobs",
+                "policy",
+                allowing(Principal="*", Action="sqs:SendMessage", Resource=ref("sqs.Queue/jobs", "arn")),
+            ),
+            {
+                (f"{namespace}/{name}", "sqs.Queue/jobs", True)
+                for namespace, name in (
+                    ("automatrix-gateway", "external-dns"),
+                    ("automatrix-observability", "otel-collector"),
+                    ("automatrix-system", "database-operator"),
+                    ("external-secrets", "external-secrets"),
+                    ("kube-system", "aws-load-balancer-controller"),
+                    ("kube-system", "aws-node"),
+                    ("kube-system", "ebs-csi-controller-sa"),
+                    ("kube-system", "karpenter"),
+                )
+            },
+            id="a queue that invites everybody opens all",
+        ),
+        pytest.param(
+            edit(
+                "ec2.VpcEndpoint/s3",
+                "policy",
+                lambda one: one["Statement"][0].__setitem__("Resource", "arn:aws:s3:::another/*"),
+            ),
+            {(one, "s3.Bucket/uploads", False) for one in (WEB, WORKER)},
+            id="an end point's policy shuts what it does not name",
+        ),
+        pytest.param(
+            lose("vpc.SecurityGroupIngressRule/pods-from-load-balancer"),
+            {(BALANCER, PODS, False)},
+            id="without the pods' rule the load balancer reaches nobody",
+        ),
+        pytest.param(
+            lose("vpc.SecurityGroupEgressRule/load-balancer-to-pods"),
+            {(BALANCER, PODS, False)},
+            id="nor without a way out of its own group",
         ),
         pytest.param(
             alter("eks.PodIdentityAssociation/external-dns", "roleArn", ref("iam.Role/hub-worker", "arn")),

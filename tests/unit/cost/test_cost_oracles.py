@@ -42,7 +42,7 @@ DEV = (
     Row("0.5 t4g.large for workers, Spot", 0.5 * OFFICE * H * 0.0672 * 0.4, "ec2.Instance/node-workers"),  # 2.92
     Row("disks of nodes", (2 * 44 + 0.5 * 40 + 0.5 * 40) * OFFICE * 0.08, "ebs.Volume/node-*"),  # 3.05
     Row("disk of the metrics", 50 * 0.08, "ebs.Volume/prometheus"),  # 4.00
-    Row("2 repositories of 5 GB", 2 * 5 * 0.10, "ecr.Repository/*"),  # 1.00
+    Row("8 repositories of 5 GB", 8 * 5 * 0.10, "ecr.Repository/*"),  # 4.00
     Row("one NAT", H * 0.045, "ec2.NatGateway/*", "hours"),  # 32.85
     Row("30 GB through NAT", 30 * 0.045, "ec2.NatGateway/*", "data processed"),  # 1.35
     Row("its address", H * 0.005, "ec2.Eip/*"),  # 3.65
@@ -84,7 +84,7 @@ STAGING = (
     Row("one m7g.large for web", H * 0.0816, "ec2.Instance/node-web"),  # 59.57
     Row("one m7g.large for workers, Spot", H * 0.0816 * 0.4, "ec2.Instance/node-workers"),  # 23.83
     Row("disks", (2 * 44 + 40 + 40 + 50) * 0.08, "ebs.Volume/*"),  # 17.44
-    Row("2 repositories of 5 GB", 2 * 5 * 0.10, "ecr.Repository/*"),  # 1.00
+    Row("8 repositories of 5 GB", 8 * 5 * 0.10, "ecr.Repository/*"),  # 4.00
     Row("one NAT", H * 0.045, "ec2.NatGateway/*", "hours"),  # 32.85
     Row("50 GB through NAT", 50 * 0.045, "ec2.NatGateway/*", "data processed"),  # 2.25
     Row("its address", H * 0.005, "ec2.Eip/*"),  # 3.65
@@ -96,7 +96,7 @@ STAGING = (
     Row("CloudFront: 7 GB, a million requests", 7 * 0.085 + 100 * 0.01, "cloudfront.Distribution/*"),  # 1.60
     Row("its function, 0.3 million times", 0.3 * 0.10, "cloudfront.Function/*"),  # 0.03
     Row("firewall of CloudFront: 5 rules, a million requests", 5 + 5 * 1 + 1 * 0.60, "wafv2.WebAcl/cdn"),  # 10.60
-    Row("of the load balancer: 3 rules, 0.3 million", 5 + 3 * 1 + 0.3 * 0.60, "wafv2.WebAcl/balancer"),  # 8.18
+    Row("of the load balancer: 4 rules, 0.3 million", 5 + 4 * 1 + 0.3 * 0.60, "wafv2.WebAcl/balancer"),  # 9.18
     Row("zone and 0.1 million queries", 0.50 + 0.1 * 0.40, "route53.Zone/*"),  # 0.54
     Row("health check with HTTPS", 0.50 + 1, "route53.HealthCheck/*"),  # 1.50
     Row("0.7 ACU", 0.7 * H * 0.12, "rds.ClusterInstance/*"),  # 61.32
@@ -139,8 +139,8 @@ PROD = (
     Row("4 m7g.large for web", 4 * H * 0.0816, "ec2.Instance/node-web"),  # 238.27
     Row("4 m7g.large for workers, Spot", 4 * H * 0.0816 * 0.4, "ec2.Instance/node-workers"),  # 95.31
     Row("disks", (2 * 44 + 4 * 40 + 4 * 40 + 50) * 0.08, "ebs.Volume/*"),  # 36.64
-    Row("2 repositories of 5 GB", 2 * 5 * 0.10, "ecr.Repository/*"),  # 1.00
-    Row("the same elsewhere, 4 GB sent", 2 * 5 * 0.10 + 2 * 2 * 0.02, "ecr.ReplicationConfiguration/*"),  # 1.08
+    Row("8 repositories of 5 GB", 8 * 5 * 0.10, "ecr.Repository/*"),  # 4.00
+    Row("the same elsewhere, 16 GB sent", 8 * 5 * 0.10 + 8 * 2 * 0.02, "ecr.ReplicationConfiguration/*"),  # 4.32
     Row("3 NAT", 3 * H * 0.045, "ec2.NatGateway/*", "hours"),  # 98.55
     Row("210 GB through NAT", 210 * 0.045, "ec2.NatGateway/*", "data processed"),  # 9.45
     Row("their addresses", 3 * H * 0.005, "ec2.Eip/*"),  # 10.95
@@ -154,15 +154,15 @@ PROD = (
     Row("CloudFront: 200 GB, 30 million requests", 200 * 0.085 + 3000 * 0.01, "cloudfront.Distribution/*"),  # 47.00
     Row("its function, 10 million times", 10 * 0.10, "cloudfront.Function/*"),  # 1.00
     Row("firewall of CloudFront: 5 rules, 30 million requests", 5 + 5 * 1 + 30 * 0.60, "wafv2.WebAcl/cdn"),  # 28.00
-    Row("of the load balancer: 3 rules, 10 million", 5 + 3 * 1 + 10 * 0.60, "wafv2.WebAcl/balancer"),  # 14.00
+    Row("of the load balancer: 4 rules, 10 million", 5 + 4 * 1 + 10 * 0.60, "wafv2.WebAcl/balancer"),  # 15.00
     Row("zone and a million queries", 0.50 + 1 * 0.40, "route53.Zone/*"),  # 0.90
     Row("health check with HTTPS", 0.50 + 1, "route53.HealthCheck/*"),  # 1.50
     Row("2 db.r7g.large", 2 * H * 0.276, "rds.ClusterInstance/*"),  # 402.96
     Row(
-        "100 GB, 13 days of 1 GB, 60 million I/O, the secret",
-        100 * 0.10 + 13 * 1 * 0.021 + 60 * 0.20 + 0.40,
+        "100 GB, 13 days of 1 GB, 60 million I/O",
+        100 * 0.10 + 13 * 1 * 0.021 + 60 * 0.20,
         "rds.Cluster/hub",
-    ),  # 22.67
+    ),  # 22.27
     Row(
         "the secondary: the same storage, 1 GB a day sent",
         100 * 0.10 + 13 * 1 * 0.021 + MONTH * 1 * 0.02,
@@ -204,7 +204,7 @@ PROD = (
     Row("2500 items, recorded once a day", 2500 * 0.012, "cfg.Recorder/*"),  # 30.00
 )
 
-ORACLES = {"dev": (DEV, 226.12), "staging": (STAGING, 485.10), "prod": (PROD, 1962.22)}
+ORACLES = {"dev": (DEV, 229.12), "staging": (STAGING, 489.10), "prod": (PROD, 1969.06)}
 
 
 @pytest.mark.parametrize("name", NAMES)

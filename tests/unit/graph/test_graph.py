@@ -13,12 +13,13 @@ from pydantic import ValidationError
 from cluster.environments import DEV, PROD, load
 from cluster.graph import Graph
 from cluster.specification import Environment, refusals
-from tests.support.aws_graphs import NAMES, fresh, graph
+from cluster.stacks import STACKS, stack
+from tests.support.aws_graphs import NAMES, fresh, graph, stack_graph
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STACKS)
 def test_every_edge_leads_somewhere_and_there_is_an_order(name: str) -> None:
-    seen = graph(name)
+    seen = stack_graph(name)
     assert seen.dangling() == ()
     at = {one.key: place for place, one in enumerate(seen.order())}
     assert len(at) == len(seen)
@@ -53,9 +54,9 @@ def test_subnets_lie_in_their_network_and_nowhere_twice(name: str) -> None:
     assert all(len(found) % len(load(name).zones) == 0 for found in ranges.values()), "each tier is in every zone"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STACKS)
 def test_no_two_resources_of_a_kind_have_the_same_name_in_a_region(name: str) -> None:
-    seen = graph(name)
+    seen = stack_graph(name)
     named = Counter(
         (one.type, seen.region(one), one.get("name")) for one in seen.cloud() if isinstance(one.get("name"), str)
     )
@@ -63,9 +64,9 @@ def test_no_two_resources_of_a_kind_have_the_same_name_in_a_region(name: str) ->
     assert alone == {}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STACKS)
 def test_everything_is_in_the_environments_account_and_regions(name: str) -> None:
-    seen, spec = graph(name), load(name)
+    seen, spec = stack_graph(name), stack(name).environment
     for provider in seen.of_type("pulumi:providers:aws"):
         assert provider.document("allowedAccountIds") == [spec.account_id]
     made = [one for one in seen.cloud() if not one.is_declared]
@@ -102,6 +103,7 @@ def with_(environment: Environment, path: str, value: object) -> dict[str, Any]:
         pytest.param(PROD, "database.backup_days", 0, "database", id="production without a way back"),
         pytest.param(DEV, "compute.kubernetes_version", "1.20", "compute.kubernetes_version", id="unknown Kubernetes"),
         pytest.param(DEV, "account_id", "12", "account_id", id="no account"),
+        pytest.param(DEV, "recovery_region", "us-east-1", "recovery_region", id="copies in the Region that is lost"),
     ],
 )
 def test_an_impossible_environment_is_refused_with_the_field(

@@ -10,7 +10,8 @@ import pytest
 
 from cluster.graph import Graph
 from cluster.rehearse import CALLS, UNSUPPORTED, Rehearsal, as_json, as_markdown, as_text, rehearse, server
-from tests.support.aws_graphs import NAMES, graph
+from cluster.stacks import STACKS
+from tests.support.aws_graphs import NAMES, graph, stack_graph
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:botocore")
 
@@ -41,9 +42,15 @@ def test_what_the_program_says_can_be_created_in_its_order(moto: str, name: str)
     assert json.loads(json.dumps(as_json(found)))["wentWell"] is True
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_the_account_of_copies_can_be_created_too(moto: str) -> None:
+    found = at(moto, stack_graph("isolated"))
+    assert found.went_well
+    assert {one.key for one in found.of("created")} >= {"kms.Key/isolated", "backup.Vault/isolated"}
+
+
+@pytest.mark.parametrize("name", STACKS)
 def test_every_type_is_created_or_declared_to_be_left_out(name: str) -> None:
-    made = {one.type for one in graph(name).cloud() if not one.is_declared}
+    made = {one.type for one in stack_graph(name).cloud() if not one.is_declared}
     assert not made - CALLS.keys() - UNSUPPORTED.keys()
     assert not CALLS.keys() & UNSUPPORTED.keys()
 

@@ -61,4 +61,4 @@ def test_two_environments_are_compared_service_by_service() -> None:
     plain = json.loads(json.dumps(as_json(found)))
     assert plain["before"] == "staging"
     assert plain["cost"]["total"]["after"]["expected"] > plain["cost"]["total"]["before"]["expected"]
-    assert ("region", "everything / 110 min", "28 h / 70 min") in found.recovery
+    assert ("region", "everything / 110 min", "33 h / 95 min") in found.recovery

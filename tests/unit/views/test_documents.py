@@ -7,20 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from cluster.environments import load
 from cluster.reports import decisions
 from cluster.reports.documents import AS_OF, FOLDER, documents
 from cluster.reports.views import Subject
-from tests.support.aws_graphs import NAMES, captured, graph
+from cluster.stacks import STACKS, stack
+from tests.support.aws_graphs import NAMES, captured, stack_graph
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @cache
 def pages() -> dict[str, str]:
-    subjects = [Subject(load(name), graph(name), AS_OF) for name in NAMES]
+    everything = [Subject(stack(name).environment, stack_graph(name), AS_OF) for name in STACKS]
+    subjects = [one for one in everything if one.name in NAMES]
     others = {name: Subject(one, captured(one), AS_OF) for name, one in decisions.variants().items()}
-    return {**documents(subjects), **decisions.pages(subjects, others)}
+    return {**documents(everything), **decisions.pages(subjects, others)}
 
 
 COMPUTED = [

@@ -1,0 +1,71 @@
+"""What the platform's own namespaces are let do: all of them are closed by default, and controllers work in them.
+
+In:  the environment. Out: a NetworkPolicy for each namespace beside the one that denies.
+
+Whoever controls something calls the cluster's API and AWS's, both on 443; who is called by the API server, the load
+balancer or a scraper is let in on that port only. Namespaces of tenants have the policies of their charts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cluster.declared.base import Declaring
+from cluster.declared.entrance import GATEWAY_PORT
+from cluster.graph.model import Json, Resource
+
+METRICS_PORTS = (8080, 8082, 9090, 9100)
+"""Where the platform and the services answer the scraper."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """What a namespace is let do beside asking for names and calling APIs."""
+
+    inward: tuple[int, ...] = ()
+    """Ports on which it is called from the VPC: by the API server's web hooks, or by the load balancer."""
+    pods: bool = False
+    """Whether it calls pods of every namespace: the gateway, and who scrapes."""
+
+
+WAYS: dict[str, Way] = {
+    "automatrix-system": Way(),
+    "automatrix-gateway": Way(inward=(GATEWAY_PORT,), pods=True),
+    "automatrix-observability": Way(pods=True),
+    "argocd": Way(inward=(8080,)),
+    "external-secrets": Way(inward=(10250,)),
+}
+
+
+class Ways(Declaring):
+    """The policies that open what the platform needs."""
+
+    def policies(self) -> Iterator[Resource]:
+        """What each of the platform's namespaces may do."""
+        for namespace, way in WAYS.items():
+            inside = str(self._environment.network.cidr)
+            inward = [{"from": [{"ipBlock": {"cidr": inside}}], "ports": _tcp(*way.inward)}] if way.inward else []
+            scraper = {"namespaceSelector": {"matchLabels": {_NAME: "automatrix-observability"}}}
+            inward.append({"from": [scraper], "ports": _tcp(*METRICS_PORTS)})
+            dns = {"namespaceSelector": {"matchLabels": {_NAME: "kube-system"}}}
+            outward: list[dict[str, Json]] = [
+                {"to": [dns], "ports": [{"protocol": kind, "port": 53} for kind in ("UDP", "TCP")]},
+                {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": _tcp(443)},
+            ]
+            if way.pods:
+                outward.append({"to": [{"namespaceSelector": {}}]})
+            spec = {
+                "podSelector": {},
+                "policyTypes": ["Ingress", "Egress"],
+                "ingress": inward,
+                "egress": outward,
+            }
+            yield self._object("networking.k8s.io/v1", "NetworkPolicy", (namespace, "platform"), {"spec": spec})
+
+
+_NAME = "kubernetes.io/metadata.name"
+
+
+def _tcp(*ports: int) -> list[dict[str, Json]]:
+    return [{"protocol": "TCP", "port": port} for port in ports]
