@@ -18,7 +18,6 @@ from .actions import (
     ReleaseObject,
     RemoveCopy,
     RemoveFinalizer,
-    RemoveObject,
     RestoreTemplate,
     ScaleTemplate,
     WriteRoute,
@@ -29,6 +28,7 @@ from .models import CanaryStatus, FailedRevision, Weight
 from .names import apex_ref, deployment_ref, is_ours, route_refs, service_ref, template_ref
 from .previews import remove_preview
 from .proven import proven
+from .removal import remove
 from .routes import complaint
 from .scaling import plan_scaling
 from .seen import OWNED_BY, SLOT_LABEL, ready_of, replicas_of
@@ -139,7 +139,7 @@ def _hand_over(at: Situation, template: Manifest) -> Iterator[Action]:
             if given := foreign.give_back(at.canary, live):
                 yield PatchRoute(ref, given, "the route leads to the Service")
         elif is_ours(at.canary, live):
-            rules = routes.given_back_rules(at.canary, ports_of(at.canary, at.seen.apex)[0]["port"])
+            rules = routes.rules_to(at.canary, at.canary.name, ports_of(at.canary, at.seen.apex)[0]["port"])
             metadata = {"annotations": {OWNED_BY: None, routes.APPLIED: None}}
             yield ReleaseObject(ref, {"metadata": metadata, "spec": {"rules": rules}}, "the route leads to the Service")
 
@@ -152,8 +152,7 @@ def _removals(at: Situation) -> Iterator[Action]:
             (service_ref(at.canary, slot), seen.service),
         )
         for ref, live in found:
-            if live is not None and is_ours(at.canary, live) and "deletionTimestamp" not in live["metadata"]:
-                yield RemoveObject(ref, live["metadata"]["uid"], "drained, and nothing leads to it")
+            yield from remove(at.canary, ref, live, "drained, and nothing leads to it")
     kept = named(at.seen.template["spec"]["template"]) if at.seen.template is not None else frozenset()
     for copy in at.status.copies:
         if (copy.kind, copy.name) in at.seen.copies and (copy.kind, copy.name) not in kept:
@@ -165,5 +164,4 @@ def _led(at: Situation) -> Iterator[Action]:
     yield from remove_preview(at, "the Deployment is gone")
     found = {apex_ref(at.canary): at.seen.apex, **{ref: at.seen.routes.get(ref.name) for ref in route_refs(at.canary)}}
     for ref, live in found.items():
-        if live is not None and is_ours(at.canary, live) and "deletionTimestamp" not in live["metadata"]:
-            yield RemoveObject(ref, live["metadata"]["uid"], "the Deployment is gone")
+        yield from remove(at.canary, ref, live, "the Deployment is gone")

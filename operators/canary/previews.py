@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from . import builders, routes
-from .actions import Action, RemoveObject, WriteRoute
-from .names import is_ours, preview_ref
+from .actions import Action, WriteRoute
+from .names import preview_ref
+from .removal import remove
 from .situation import MATCHING, Situation
 from .terms import Slot
 
@@ -34,9 +35,7 @@ def plan_preview(at: Situation) -> Iterator[Action]:
 
 def remove_preview(at: Situation, why: str) -> Iterator[Action]:
     """Take the preview's route away."""
-    live = at.seen.preview
-    if live is not None and is_ours(at.canary, live) and "deletionTimestamp" not in live["metadata"]:
-        yield RemoveObject(preview_ref(at.canary), live["metadata"]["uid"], why)
+    yield from remove(at.canary, preview_ref(at.canary), at.seen.preview, why)
 
 
 def _newest(at: Situation) -> Slot:

@@ -84,7 +84,7 @@ def own_route(canary: Canary, division: Division, port: int, live: Manifest | No
     wish = RouteWish(
         canary.namespace,
         canary.name,
-        [_parent(ref.model_dump(by_alias=True)) for ref in traffic.parent_refs],
+        _parents(canary),
         traffic.hostnames,
         traffic.rules or EVERYTHING,
         Split(services(canary), port, division.weights),
@@ -99,16 +99,15 @@ def own_route(canary: Canary, division: Division, port: int, live: Manifest | No
 
 def preview_route(canary: Canary, hostnames: Sequence[str], slot: Slot, port: int, live: Manifest | None) -> Manifest:
     """Build the HTTPRoute that leads a preview's hosts to a slot."""
-    traffic, ref = canary.spec.traffic, preview_ref(canary)
-    backend = {"group": "", "kind": "Service", "name": slot_name(canary, slot), "port": port, "weight": 1}
+    ref = preview_ref(canary)
     built = {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": ref.kind,
         "metadata": {"name": ref.name, "namespace": ref.namespace},
         "spec": {
-            "parentRefs": [_parent(one.model_dump(by_alias=True)) for one in traffic.parent_refs],
+            "parentRefs": _parents(canary),
             "hostnames": list(hostnames),
-            "rules": [{**rule, "backendRefs": [backend]} for rule in traffic.rules or EVERYTHING],
+            "rules": rules_to(canary, slot_name(canary, slot), port),
         },
     }
     return _marked(canary, built, live)
@@ -130,8 +129,9 @@ def _marked(canary: Canary, built: Manifest, live: Manifest | None) -> Manifest:
     return {**built, "metadata": metadata}
 
 
-def _parent(ref: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in ref.items() if value}
+def _parents(canary: Canary) -> list[Manifest]:
+    said = (ref.model_dump(by_alias=True) for ref in canary.spec.traffic.parent_refs)
+    return [{key: value for key, value in ref.items() if value} for ref in said]
 
 
 def _beside(canary: Canary, division: Division, port: int, rule: Manifest) -> dict[str, Any]:
@@ -154,10 +154,10 @@ def is_same(live: Manifest | None, wanted: Manifest) -> bool:
     return bool(applied == wanted["metadata"]["annotations"][APPLIED]) and covers(live["spec"], wanted["spec"])
 
 
-def given_back_rules(canary: Canary, port: int) -> list[dict[str, Any]]:
-    """The own route's rules, leading to the apex Service."""
+def rules_to(canary: Canary, service: str, port: int) -> list[dict[str, Any]]:
+    """The own route's rules, leading to one Service."""
     rules: Iterable[dict[str, Any]] = canary.spec.traffic.rules or EVERYTHING
-    backend = {"group": "", "kind": "Service", "name": canary.name, "port": port, "weight": 1}
+    backend = {"group": "", "kind": "Service", "name": service, "port": port, "weight": 1}
     return [{**rule, "backendRefs": [backend]} for rule in rules]
 
 
