@@ -19,7 +19,8 @@ from .gates import waiting
 from .instruments import Instruments
 from .jobs import answer, job_ref
 from .metrics.pods import trouble
-from .models import GROUP, KIND, VERSION, Canary
+from .models import Canary
+from .neighbours import neighbours
 from .seen import ConfigSeen, DataPlane, GateAnswer, Seen, SlotSeen
 from .situation import LOOKING, MOVING
 from .terms import SLOTS, Slot
@@ -56,7 +57,7 @@ class Observer:
         }
         routes = {ref.name: found for ref, found in zip(names.route_refs(canary), rest[4:], strict=True)}
         configs, missing = await self._configs(canary, reader, template)
-        autoscalers, rivals = await asyncio.gather(self._autoscalers(canary), self._rivals(canary))
+        around = await neighbours(self._api, canary, template)
         is_looking = canary.status.phase in LOOKING and not canary.deleting
         data_plane, samples, gates, trouble_ = await asyncio.gather(
             self._data_plane(canary, routes),
@@ -78,8 +79,7 @@ class Observer:
             data_plane=data_plane,
             samples=samples,
             gates=gates,
-            autoscalers=autoscalers,
-            older_rivals=rivals,
+            around=around,
             features=self._instruments.features(canary.spec.traffic.router),
         )
         return Look(canary, seen, frozenset(reader.read), reader.unwatched)
@@ -135,24 +135,6 @@ class Observer:
             return ""
         labels = ",".join(f"{key}={value}" for key, value in names.slot_labels(canary, candidate.slot).items())
         return trouble((await self._api.list("", "v1", "Pod", namespace=canary.namespace, label_selector=labels)).items)
-
-    async def _autoscalers(self, canary: Canary) -> tuple[str, ...]:
-        listed = await self._api.list("autoscaling", "v2", "HorizontalPodAutoscaler", namespace=canary.namespace)
-        return tuple(
-            one["metadata"]["name"]
-            for one in listed.items
-            if one["spec"]["scaleTargetRef"]["kind"] == "Deployment"
-            and one["spec"]["scaleTargetRef"]["name"] == canary.spec.target_ref.name
-        )
-
-    async def _rivals(self, canary: Canary) -> tuple[str, ...]:
-        """Whoever was there first has the Deployment; names decide between twins."""
-        listed = await self._api.list(GROUP, VERSION, KIND, namespace=canary.namespace)
-        target = canary.spec.target_ref.name
-        same = [one for one in listed.items if ((one.get("spec") or {}).get("targetRef") or {}).get("name") == target]
-        ages = {one["metadata"]["name"]: one["metadata"].get("creationTimestamp", "") for one in same}
-        mine = (ages.get(canary.name, ""), canary.name)
-        return tuple(sorted(name for name, age in ages.items() if (age, name) < mine))
 
 
 class _Reader:

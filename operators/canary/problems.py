@@ -40,17 +40,17 @@ def problems(at: Situation) -> tuple[Problem, ...]:
 
 def _target(at: Situation) -> Iterator[Problem]:
     name, own = at.spec.target_ref.name, at.canary.name
-    if at.seen.older_rivals:
+    if at.seen.around.older_rivals:
         yield Problem(
             "TargetShared",
-            f"Canary {at.seen.older_rivals[0]} has Deployment {name} already: delete one of the two",
+            f"Canary {at.seen.around.older_rivals[0]} has Deployment {name} already: delete one of the two",
         )
     if at.seen.template is None:
         yield Problem("TargetNotFound", f"Deployment {name} does not exist: create it, or delete this Canary")
-    if at.seen.autoscalers:
+    if at.seen.around.autoscalers:
         yield Problem(
             "TargetScaled",
-            f"HorizontalPodAutoscaler {at.seen.autoscalers[0]} scales Deployment {name}, which has no pods: "
+            f"HorizontalPodAutoscaler {at.seen.around.autoscalers[0]} scales Deployment {name}, which has no pods: "
             f"point its scaleTargetRef at apiVersion automatrix.dev/v1alpha1, kind Canary, name {own}",
         )
     if at.seen.missing:

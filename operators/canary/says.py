@@ -31,6 +31,7 @@ def says(at: Situation, found: tuple[Problem, ...]) -> tuple[bool, tuple[Said, .
         _converged(at),
         _passing(at),
         *_returned(at),
+        _shielded(at),
         ("Paused", _word(at.spec.suspend or status.phase == "Held"), _why_paused(at), ""),
     )
 
@@ -88,6 +89,18 @@ def _converged(at: Situation) -> Said:
     if at.is_confirmed(weight):
         return ("TrafficConverged", "True", "Confirmed", f"{weight} % for the candidate")
     return ("TrafficConverged", "False", "NotConfirmed", at.unconfirmed or f"not yet {weight} %")
+
+
+def _shielded(at: Situation) -> Said:
+    """Whether only the weight leads requests to a candidate. It may be as the user wants it: nothing stalls for it."""
+    services = at.seen.around.services
+    if not services:
+        return ("Shielded", "True", "NoOtherService", "")
+    message = (
+        f"Service {services[0]} selects the pods of both slots: its callers reach a candidate whatever its weight; "
+        f"have them call Service {at.canary.name}, or live with it"
+    )
+    return ("Shielded", "False", "ServiceSelectsSlots", message)
 
 
 def _passing(at: Situation) -> Said:

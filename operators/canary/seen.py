@@ -116,6 +116,18 @@ class GateAnswer:
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """What else in the namespace concerns a Canary: names, each in order."""
+
+    autoscalers: tuple[str, ...] = ()
+    """HorizontalPodAutoscalers whose target is the template."""
+    older_rivals: tuple[str, ...] = ()
+    """Canaries with the same target that were there before this one."""
+    services: tuple[str, ...] = ()
+    """Services of somebody else that select what the template's pods are labelled with: the pods of both slots."""
+
+
+@dataclass(frozen=True)
 class Seen:
     """One look at everything."""
 
@@ -140,10 +152,7 @@ class Seen:
     data_plane: DataPlane = DataPlane()
     samples: tuple[Sample, ...] = ()
     gates: Mapping[str, GateAnswer] = field(default_factory=dict)
-    autoscalers: tuple[str, ...] = ()
-    """HorizontalPodAutoscalers whose target is the template."""
-    older_rivals: tuple[str, ...] = ()
-    """Canaries with the same target that were there before this one."""
+    around: Neighbours = Neighbours()
     features: frozenset[Feature] = frozenset()
     """What the router can do."""
 

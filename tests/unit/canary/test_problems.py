@@ -64,6 +64,27 @@ async def test_a_problem_is_named_with_its_remedy_and_nothing_is_touched(
     assert written <= {"Canary"}
 
 
+@pytest.mark.parametrize(
+    ("selector", "told"),
+    [({"app": "app"}, "True"), ({"app": "app", "tier": "db"}, "False"), ({"app": "other"}, "False"), (None, "False")],
+)
+async def test_a_service_that_leads_past_the_weights_is_named_and_stops_nothing(
+    selector: dict[str, str] | None, told: str
+) -> None:
+    world = World()
+    world.deploy()
+    world.create()
+    await world.until("Idle")
+    metadata = {"name": "metrics", "namespace": NAMESPACE}
+    further = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": selector}}
+    world.api.seed(further)
+    await world.push("app:2")
+    await world.until("Succeeded")
+    status, _, message = world.condition("Shielded")
+    assert (status == "False", "Service metrics" in message) == ((told == "True"),) * 2
+    assert world.condition("Ready")[0] == "True"
+
+
 async def test_without_ports_it_says_where_to_name_them() -> None:
     world = World()
     world.deploy()
