@@ -176,3 +176,23 @@ async def test_target_groups_are_measured_by_the_dimensions_of_aws(
 
     assert sample.outage == ""
     assert {one.slot: one.counts for one in sample.readings} == {"a": Counts(0, 50), "b": Counts(5, 50)}
+
+
+async def test_where_the_target_groups_hang_is_asked_once_and_the_weights_each_time(
+    alb: Alb, aws: Aws, measured: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def note(model: Any, **_: Any) -> None:
+        asked.append(model.name)
+
+    router = AlbRouter(alb.api, aws)
+    await router.observed(routed(measured))
+    client = await aws.call("elbv2", "", lambda client: client)
+    client.meta.events.register("before-call.elastic-load-balancing-v2.*", note)
+    for weight in (10, 20, 30):
+        alb.weigh(100 - weight, weight)
+        assert (await router.observed(routed(measured))).has("b", weight)
+        await router.groups(measured)
+    assert sorted(set(asked)) == ["DescribeRules", "DescribeTargetHealth"]
+    assert len(asked) == 3 * 3, "a look takes one call for the listener's rules and one for each target group"
