@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from operators.kit.errors import PlatformError
 from operators.kit.kube import KubeApi, Manifest
-from operators.kit.logging import get_logger
 
 from .asking import Asking
 from .aws import Aws
-from .builders import ports_of
 from .measured import metrics_of
 from .metrics import Outage, Provider, Target
 from .metrics.bounded import Http
@@ -28,22 +25,18 @@ from .metrics.fields import provider_of
 from .metrics.gateways import GatewayPods, Gateways
 from .metrics.prometheus import Prometheus
 from .metrics.registry import Sources, make
-from .metrics.traefik import Signal, TraefikCounters
 from .models import Canary, Gate, Metric
-from .names import slot_name
-from .routers import Feature, Observed, Router
-from .routers import Target as Divided
+from .planes import Planes, leading_port
+from .routers import Feature, Router
 from .routers.alb import AlbRouter
 from .routers.traefik import TraefikRouter
-from .routers.windows import Windows
-from .routes import matches_in, services
+from .routes import services
 from .seen import DataPlane, GateAnswer
 from .settings import Settings
 from .signing import key_of
-from .terms import SLOTS, Sample, Slot
+from .terms import Sample
 
 PATIENCE_S = 2.5
-log = get_logger("canary-operator")
 Readers = dict[str, tuple[Metric, Provider]]
 
 
@@ -60,7 +53,7 @@ class Apparatus:
         prometheus = Prometheus(settings.prometheus, self._own) if settings.prometheus else None
         self._sources = Sources(api, self._users, gateways, self._aws, prometheus, alb.groups)
         self._asking = Asking(self._users)
-        self._windows = Windows()
+        self._planes = Planes(self._routers, gateways, PATIENCE_S)
         self._readers: dict[str, Readers] = {}
         self._reading: dict[tuple[str, str], asyncio.Task[Sample]] = {}
 
@@ -76,6 +69,7 @@ class Apparatus:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._planes.close()
         await self._asking.close()
         await self._own.close()
         await self._users.close()
@@ -86,33 +80,15 @@ class Apparatus:
         return self._routers[router].features
 
     async def data_plane(self, api: KubeApi, canary: Canary, routes: Mapping[str, Manifest | None]) -> DataPlane:
-        """As in Instruments; a route that is not there leads nowhere."""
+        """As in Instruments."""
         del api
-        router = self._routers[canary.spec.traffic.router]
-        present = [route for route in routes.values() if route is not None]
-        if not present:
-            return DataPlane(problem="there is no HTTPRoute")
-        plane = data_plane_of(await asyncio.gather(*(_observed(router, canary, route) for route in present)))
-        weight = plane.lowest["b"]
-        if plane.problem or not plane.has("b", weight) or any(matches_in(canary, route) for route in present):
-            return plane
-        return replace(plane, problem=await self._unsent(canary, weight, present))
-
-    async def _unsent(self, canary: Canary, weight: int, routes: list[Manifest]) -> str:
-        """Say whether the requests that were sent speak against the weight; nothing where they are not counted."""
-        if canary.spec.traffic.router != "traefik":
-            return ""
-        now = datetime.now(UTC)
-        target = Target(canary.namespace, canary.name, services(canary), _port(canary, *routes), now)
-        sample = await TraefikCounters("sent", Signal(), self._sources.gateways).read(target)
-        clock = asyncio.get_running_loop().time()
-        return "" if sample.outage else self._windows.look(canary.uid, weight, sample.readings, clock)
+        return await self._planes.look(canary, routes)
 
     async def samples(
         self, api: KubeApi, canary: Canary, routes: Mapping[str, Manifest | None], at: datetime
     ) -> tuple[Sample, ...]:
         """As in Instruments; a metric without an answer yet has no sample."""
-        port = _port(canary, *filter(None, routes.values()))
+        port = leading_port(canary, *filter(None, routes.values()))
         target = Target(canary.namespace, canary.name, services(canary), port, at, canary.status.exposed_at)
         tasks = []
         for metric in metrics_of(canary.spec):
@@ -134,7 +110,7 @@ class Apparatus:
     def forget(self, uid: str) -> None:
         """As in Instruments."""
         self._readers.pop(uid, None)
-        self._windows.forget(uid)
+        self._planes.forget(uid)
 
     async def _read(self, api: KubeApi, canary: Canary, metric: Metric, target: Target) -> Sample:
         try:
@@ -161,35 +137,3 @@ class Apparatus:
 
 def _named(metric: Metric, kind: str, settings: object) -> tuple[str, str, object]:
     return kind, metric.name, settings
-
-
-def data_plane_of(observed: list[Observed]) -> DataPlane:
-    """Join what the routers say of each route: the lowest and the highest share of any."""
-    problems = [one.problem for one in observed if one.problem]
-    lowest: dict[Slot, int] = {}
-    highest: dict[Slot, int] = {}
-    for slot in SLOTS:
-        extremes = [one.extremes(slot) for one in observed]
-        lowest[slot], highest[slot] = min(low for low, _ in extremes), max(high for _, high in extremes)
-    return DataPlane(lowest, highest, "; ".join(problems))
-
-
-async def _observed(router: Router, canary: Canary, route: Manifest) -> Observed:
-    target = Divided(canary.namespace, services(canary), _port(canary, route), (route,), matches_in(canary, route))
-    try:
-        return await router.observed(target)
-    except Exception as error:
-        log.exception("router failed", object=f"Canary {canary.namespace}/{canary.name}", router=router.name)
-        return Observed(problem=f"router {router.name} failed: {type(error).__name__}: {error}")
-
-
-def _port(canary: Canary, *routes: Manifest) -> int:
-    """The port of the slots' Services that a route leads to; the first one of them where none does."""
-    names = {slot_name(canary, slot) for slot in SLOTS}
-    for route in routes:
-        for rule in (route.get("spec") or {}).get("rules") or ():
-            for ref in rule.get("backendRefs") or ():
-                if ref["name"] in names and ref.get("port"):
-                    return int(ref["port"])
-    ports = ports_of(canary, None)
-    return int(ports[0]["port"]) if ports else 80

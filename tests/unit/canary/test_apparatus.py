@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from operators.canary.apparatus import Apparatus, data_plane_of
+from operators.canary.apparatus import Apparatus
 from operators.canary.asking import Asking
 from operators.canary.metrics import Outage, bounded
 from operators.canary.metrics.bounded import Http
 from operators.canary.models import Canary, Gate, parse
+from operators.canary.planes import Planes, data_plane_of
 from operators.canary.routers import Feature, Observed
 from operators.canary.seen import GateAnswer
 from operators.canary.settings import Settings
@@ -170,3 +171,37 @@ def test_the_lowest_and_the_highest_of_all_routes_count() -> None:
     joined = data_plane_of([first, second])
     assert (joined.lowest, joined.highest) == ({"a": 80, "b": 0}, {"a": 100, "b": 20})
     assert joined.problem == "pod-2 does not answer"
+
+
+class SlowRouter:
+    """A router that answers when it is told to."""
+
+    name = "alb"
+    features: frozenset[Feature] = frozenset()
+
+    def __init__(self) -> None:
+        self.answers: list[asyncio.Future[Observed]] = []
+
+    async def observed(self, target: Any) -> Observed:
+        self.answers.append(asyncio.get_running_loop().create_future())
+        return await self.answers[-1]
+
+
+async def test_a_slow_router_delays_no_look_and_an_old_answer_tells_nothing_of_a_new_route() -> None:
+    def route(version: str) -> dict[str, Any]:
+        return {"web": {"metadata": {"name": "web", "namespace": NAMESPACE, "resourceVersion": version}}}
+
+    router, one = SlowRouter(), canary(traffic={"parentRefs": [{"name": "web"}], "router": "alb"})
+    planes = Planes({"alb": router}, Any, patience_s=0.05)  # type: ignore[arg-type]
+    assert "has not answered" in (await planes.look(one, route("1"))).problem
+    assert "has not answered" in (await planes.look(one, route("1"))).problem
+    assert len(router.answers) == 1, "it is not asked again while it thinks"
+    router.answers[0].set_result(Observed({"r": ({"a": 90, "b": 10},)}))
+    assert (await planes.look(one, route("1"))).lowest == {"a": 90, "b": 10}
+
+    await planes.look(one, route("1"))
+    assert "has not answered" in (await planes.look(one, route("2"))).problem
+    assert router.answers[1].cancelled(), "what it says of route 1 would be taken for route 2"
+    router.answers[2].set_result(Observed({"r": ({"a": 80, "b": 20},)}))
+    assert (await planes.look(one, route("2"))).lowest == {"a": 80, "b": 20}
+    await planes.close()
