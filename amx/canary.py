@@ -42,6 +42,9 @@ class Release:
     metrics: tuple[MetricStatus, ...]
     last_action: str
     healthy: bool
+    observes: bool
+    calibration: str
+    """What releases of versions beside themselves have shown; '' where there were none."""
 
     @property
     def is_busy(self) -> bool:
@@ -67,7 +70,19 @@ def read(manifest: Manifest) -> Release:
         metrics=status.metrics,
         last_action=status.last_action_id,
         healthy=bool(raw) and not stalled,
+        observes=((manifest.get("spec") or {}).get("analysis") or {}).get("mode") == "observe",
+        calibration=calibration(status),
     )
+
+
+def calibration(status: CanaryStatus) -> str:
+    """Tell how the analysis has kept its word where nothing could be wrong (A/A)."""
+    alike = [one for one in status.history if one.hash == one.beside]
+    if not alike:
+        return ""
+    clustering = max((one.dispersion for one in alike if one.dispersion is not None), default=None)
+    clusters = "" if clustering is None else f"; errors cluster up to {clustering:.2g} times as much as by chance"
+    return f"A/A: {sum(bool(one.alarm) for one in alike)} false alarms in {len(alike)} releases{clusters}"
 
 
 def find(manifests: Sequence[Manifest], name: str, namespace: str) -> list[Release]:
@@ -96,7 +111,7 @@ def check(release: Release, verb: Verb) -> None:
         "Promote": release.is_busy,
         "PromoteFull": release.is_busy,
         "Abort": release.is_busy or release.phase in ("RollingBack", "Draining"),
-        "Retry": release.phase in ("RolledBack", "Frozen"),
+        "Retry": release.phase in ("RolledBack", "Frozen") or (release.observes and not release.is_busy),
     }
     if not fits[verb]:
         why = "no release of it has failed" if verb == "Retry" else "no release of it is under way"
@@ -121,6 +136,8 @@ def lines(found: Sequence[Release]) -> list[str]:
             told.append(f"  {one.stable} → {one.candidate}")
             rows = [(metric.name, metric.verdict, metric.outage or metric.reason) for metric in one.metrics]
             told += table(rows, indent="  ").splitlines()
+        if one.calibration:
+            told.append(f"  {one.calibration}")
     return told
 
 

@@ -64,7 +64,7 @@ def abort(name: NameArgument, namespace: NamespaceOption = "", output: OutputOpt
 
 
 def retry(name: NameArgument, namespace: NamespaceOption = "", output: OutputOption = Format.TEXT) -> None:
-    """Try a revision again that has failed."""
+    """Try a revision again that has failed; in mode observe, release what serves beside itself (A/A)."""
     _act("Retry", name, namespace, output)
 
 

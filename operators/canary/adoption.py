@@ -6,8 +6,8 @@ of the template's own pods → they go.
 
 from __future__ import annotations
 
+from .beginning import image_of
 from .models import CanaryStatus, Revision
-from .release import image_of
 from .seen import replicas_of
 from .situation import Situation
 from .terms import Slot

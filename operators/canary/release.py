@@ -6,18 +6,19 @@ by what a published status says (`converge`), so a restart between any two steps
     Idle ─▶ Preparing ─▶ Shifting ⇄ Analysing ⇄ Held ─▶ Promoting ─▶ Draining ─▶ Succeeded
                  └──────────┴───────────┴─────────┴────────┴─▶ RollingBack ─▶ RolledBack | Idle
 
-Beginning and end are here; `looking` is what lies between, `wishes` what users say, `turning` the turns themselves.
+The ends are here; `beginning` is how one begins, `looking` what lies between, `wishes` what users say, `turning` the
+turns themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from .beginning import start
 from .clocks import keep_time
 from .gates import is_refused, wait_for
-from .judging import at_next_release
 from .looking import enter, look
-from .models import CanaryStatus, FailedRevision, Phase, Revision, Weight
+from .models import CanaryStatus, FailedRevision, Phase, Weight
 from .situation import LOOKING, MOVING, Situation
 from .steps import stages
 from .turning import desired, fail, go_back, overdue, past, stays, turn
@@ -51,7 +52,7 @@ def _supersede(at: Situation) -> CanaryStatus | None:
     if status.stable is not None and wanted == status.stable.hash:
         return go_back(at, "Returned", "the template is stable's again")
     if status.phase == "Preparing" and not at.is_exposed(at.other_slot) and not at.spec.suspend:
-        return _start(at, f"superseded by {wanted}")
+        return start(at, f"superseded by {wanted}")
     return go_back(at, "Superseded", f"superseded by {wanted}")
 
 
@@ -66,46 +67,7 @@ def _settled(at: Situation) -> CanaryStatus:
         return turn(at, "Idle", "", failed=None) if status.phase == "RolledBack" else status
     if status.failed is not None and wanted == status.failed.hash:
         return status
-    return _start(at, "a new revision")
-
-
-def _start(at: Situation, why: str) -> CanaryStatus:
-    status, slot, wanted = at.status, at.other_slot, at.seen.revision
-    known = status.previous is not None and status.previous.hash == wanted and at.idle.revision == wanted
-    candidate = Revision(slot=slot, hash=wanted, image=image_of(at), since=at.now)
-    return status.but(
-        phase="Preparing",
-        phase_since=at.now,
-        quiet_since=None,
-        doing=why,
-        candidate=candidate,
-        previous=None,
-        kept_until=None,
-        failed=None,
-        going_back=None,
-        step=0,
-        steps=len(stages(at.spec)),
-        step_since=None,
-        looking_since=None,
-        suspended_at=None,
-        lost=(),
-        exposed_at=None,
-        attempt=status.attempt + 1,
-        forced=False,
-        fast=known,
-        gates=(),
-        evidence=at_next_release(status.evidence),
-        metrics=(),
-        alarm="",
-        weight=Weight(),
-    )
-
-
-def image_of(at: Situation) -> str:
-    """The image of the template's first container, for people."""
-    pod = ((at.seen.template or {}).get("spec") or {}).get("template", {}).get("spec") or {}
-    containers = pod.get("containers") or [{}]
-    return str(containers[0].get("image") or "")
+    return start(at, "a new revision")
 
 
 def _preparing(at: Situation) -> CanaryStatus:

@@ -62,6 +62,7 @@ def past(at: Situation, outcome: str, reason: str) -> tuple[Past, ...]:
         {
             "hash": candidate.hash,
             "image": candidate.image,
+            "beside": at.status.stable.hash if at.status.stable else "",
             "outcome": outcome,
             "reason": reason,
             "alarm": at.status.alarm,

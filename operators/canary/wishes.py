@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from .beginning import is_rehearsal, start
 from .gates import pass_by_hand
 from .judging import at_next_release
 from .looking import go_on
 from .models import CanaryStatus, GoingBack, Verb
-from .situation import MOVING, Situation
+from .situation import MOVING, SETTLED, Situation
 from .turning import desired, go_back, turn
 
 
@@ -65,4 +66,7 @@ def _retry(at: Situation) -> CanaryStatus | None:
     if at.status.phase == "Frozen":
         asked = tuple(gate for gate in at.status.gates if gate.state != "Refused")
         return turn(at, "Shifting", "to be judged again", evidence={}, metrics=(), step_since=None, gates=asked)
+    at_rest = at.status.phase in SETTLED and at.seen.template is not None and not at.spec.suspend
+    if at_rest and at.spec.analysis.mode == "observe" and is_rehearsal(at):
+        return start(at, "beside itself: every alarm is a false one")
     return None

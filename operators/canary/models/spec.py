@@ -131,7 +131,8 @@ class UserAction(Model):
     """Done once for each id."""
     verb: Verb
     """Promote: on with it, past the gate or the look that it waits for. PromoteFull: past all of them. Abort: back to
-    stable. Retry: try a revision again that had failed."""
+    stable. Retry: try a revision again that had failed; in mode observe and at rest, release what
+    serves beside itself (A/A)."""
 
 
 _RULES = cel(

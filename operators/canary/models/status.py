@@ -133,8 +133,10 @@ class Past(Model):
     image: str = ""
     outcome: Outcome
     reason: str = ""
+    beside: str = ""
+    """The hash it was compared with. The same one: A/A, in which every alarm is a false one."""
     alarm: str = ""
-    """In mode observe: what would have been harm; with a version beside itself, a false alarm."""
+    """In mode observe: what would have been harm."""
     dispersion: float | None = None
     """The most that bad events of any metric clustered, against independent ones."""
     started: Time

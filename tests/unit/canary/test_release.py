@@ -431,6 +431,41 @@ async def test_what_is_only_observed_goes_on_and_its_alarm_is_remembered() -> No
     assert world.status.history[0].alarm == ""
 
 
+async def test_what_serves_is_released_beside_itself_to_see_how_often_an_alarm_is_false() -> None:
+    world = World(spec(analysis={"mode": "observe", "metrics": [METRIC]}), verdict="Harm")
+    await world.adopted()
+    for attempt, slot in ((1, "b"), (2, "a")):
+        await world.act("Retry")
+        await world.until("Analysing")
+        assert world.status.candidate is not None
+        assert (world.status.candidate.slot, world.status.step) == (slot, 1), "no shortcut past the steps"
+        await world.until("Succeeded")
+        past = world.status.history[0]
+        assert (len(world.status.history), past.hash, past.alarm) == (attempt, past.beside, "5 % errors")
+        world.verdict = "Safe" if attempt == 2 else "Harm"
+    await world.push("app:2")
+    await world.until("Preparing")
+    await world.until("Succeeded")
+    assert world.status.history[0].hash != world.status.history[0].beside
+
+
+async def test_an_aborted_rehearsal_leaves_what_serves_unblamed() -> None:
+    world = World(spec(analysis={"mode": "observe", "metrics": [METRIC]}))
+    await world.adopted()
+    await world.act("Retry")
+    await world.until("Analysing")
+    await world.act("Abort")
+    await world.until("Idle")
+    assert world.status.failed is None
+    assert world.route_weights() == [{"web-a": 100, "web-b": 0}]
+
+
+async def test_where_verdicts_are_enforced_nothing_is_released_beside_itself(world: World) -> None:
+    await world.act("Retry")
+    await world.run(60)
+    assert (world.status.phase, world.status.attempt) == ("Idle", 0)
+
+
 async def test_where_the_deployment_is_gone_everything_goes_with_the_canary() -> None:
     world = World()
     await world.adopted()
