@@ -28,6 +28,8 @@ class Kubelet:
     """The pods' address, where they are something that answers."""
     migrates: bool = True
     """Whether the pods of Jobs get to their end."""
+    rests: bool = False
+    """Whether new pods have to wait."""
     started: set[str] = field(default_factory=set)
     """The pods' uids."""
 
@@ -35,7 +37,7 @@ class Kubelet:
         """Play until cancelled."""
         async with mirror(self.api, self.namespace, ("", "v1", "Pod")) as seen:
             while True:
-                for pod in seen.of("Pod"):
+                for pod in () if self.rests else seen.of("Pod"):
                     await self._start(pod)
                 await asyncio.sleep(AGAIN_S)
 
