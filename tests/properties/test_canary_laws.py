@@ -35,6 +35,7 @@ EVENTS = (
     ),
     *("retry", "suspend", "resume", "blind", "see", "sick", "well", "look", "wait", "rest", "restart"),
     *("lose", "config 1", "config 2", "steps 1", "steps 3", "unroute"),
+    *("mirror {}", "mirror", "host new.localhost", "host web.localhost", "observe", "enforce"),
 )
 STEPS = {
     "1": [{"weight": 30, "hold": "5s"}],
@@ -58,6 +59,12 @@ async def befall(world: World, word: str, what: str) -> None:
         world.configure(what)
     if word == "steps":
         await world.change(steps=STEPS[what])
+    if word == "mirror":  # which no router can: nothing new is begun while it stands
+        await world.change(traffic={"mirror": {} if what else None})
+    if word == "host":
+        await world.change(traffic={"hostnames": [what]})
+    if word in ("observe", "enforce"):
+        await world.change(analysis={"mode": word})
     if word == "lose" and (world.replicas("web-b") or 0) > 0:
         world.lose("web-b", 0)
         await world.look()
@@ -97,7 +104,7 @@ async def happen(world: World, event: str) -> None:
 async def calm(world: World, image: str) -> None:
     """All is well again, and the template asks for `image`."""
     world.verdict, world.gateway, world.kubelet = "Safe", True, True
-    await world.change(suspend=False, replicas=4)
+    await world.change(suspend=False, replicas=4, traffic={"mirror": None}, analysis={"mode": "enforce"})
     await world.push(image)
     for _ in range(12):
         await world.run(20, step=5)
@@ -142,6 +149,7 @@ def test_deleted_at_any_time_it_gives_everything_back(events: list[str], verdict
         for event in events:
             await happen(world, event)
         world.gateway = world.kubelet = True
+        await world.change(traffic={"mirror": None})
         await world.push("app:5")
         await world.api.delete(world.canary.ref)
         for _ in range(12):
