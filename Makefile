@@ -37,8 +37,8 @@ demo: $(READY) ## Bring the cluster up and tell the platform's story on it
 	@$(AMX) demo
 
 .PHONY: bench
-bench: $(READY) ## Measure the figures and write docs/benchmarks.md
-	@$(RUN) -m tests.benchmarks
+bench: $(READY) ## Measure the figures and write docs/benchmarks.md (AREAS="rules plan": only these)
+	@$(RUN) -m tests.benchmarks $(AREAS)
 
 .PHONY: up
 up: $(READY) ## Bring the local cluster up, or up to date

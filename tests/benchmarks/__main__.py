@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cluster.local.progress import Progress
@@ -12,10 +13,10 @@ from cluster.local.settings import ROOT
 from tests.benchmarks import canaries, figures, local, measures, plans, shifts
 from tests.benchmarks.canary_rules import figures as canary_figures
 from tests.benchmarks.figures import Section
+from tests.benchmarks.page import with_area
 from tests.benchmarks.stage import stage
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-WORDS = ("rules", "canaries", "engine", "plan", "up")
 
 
 async def engine(folder: Path, progress: Progress) -> list[Section]:
@@ -40,40 +41,48 @@ async def canary_operator(folder: Path, progress: Progress) -> list[Section]:
     return sections
 
 
-def on_cluster(folder: Path) -> list[Section]:
+def rules(_: Path, progress: Progress) -> list[Section]:
+    """Simulate the grid of releases."""
+    with progress.step("canary rules: the grid of simulated releases"):
+        return [canary_figures.take()]
+
+
+def plan(_: Path, progress: Progress) -> list[Section]:
+    """Time the reports of the AWS side."""
+    with progress.step("amx plan of all environments"):
+        return [plans.plan()]
+
+
+def on_cluster(folder: Path, progress: Progress) -> list[Section]:
     """Take the figures of the local cluster."""
-    with local.cluster(folder) as (settings, came_up):
+    with progress.step("amx up from cached images, bad releases on it"), local.cluster(folder) as (settings, came_up):
         if came_up.figures[0].value is None:
             return [came_up]
         return [asyncio.run(local.releases(settings)), came_up]
 
 
+AREAS: Mapping[str, Callable[[Path, Progress], list[Section]]] = {
+    "rules": rules,
+    "canaries": lambda folder, progress: asyncio.run(canary_operator(folder, progress)),
+    "engine": lambda folder, progress: asyncio.run(engine(folder, progress)),
+    "plan": plan,
+    "up": on_cluster,
+}
+
+
 def main(words: list[str]) -> int:
-    """Take what `words` ask for; the page is written only when all of it was taken."""
-    if not set(words) <= set(WORDS):
-        sys.stderr.write(f"usage: python -m tests.benchmarks [{'] ['.join(WORDS)}]\n")
+    """Take what `words` ask for; an area is written as soon as all of it was taken."""
+    if not set(words) <= set(AREAS):
+        sys.stderr.write(f"usage: python -m tests.benchmarks [{'] ['.join(AREAS)}]\n")
         return 2
-    wanted, progress, load = words or list(WORDS), Progress(), figures.load()
-    sections = list[Section]()
-    if "rules" in wanted:
-        with progress.step("canary rules: the grid of simulated releases"):
-            sections.append(canary_figures.take())
-    with tempfile.TemporaryDirectory(prefix="amx-bench-") as name:
-        if "canaries" in wanted:
-            sections += asyncio.run(canary_operator(Path(name), progress))
-        if "engine" in wanted:
-            sections += asyncio.run(engine(Path(name), progress))
-        if "plan" in wanted:
-            with progress.step("amx plan of all environments"):
-                sections.append(plans.plan())
-        if "up" in wanted:
-            with progress.step("amx up from cached images, bad releases on it"):
-                sections += on_cluster(Path(name))
-    page = figures.render(sections, load)
-    if set(wanted) == set(WORDS):
-        PAGE.write_text(page)
-        progress.say(f"written to {PAGE.relative_to(ROOT)}")
-    sys.stdout.write(page)
+    progress = Progress()
+    for area in [one for one in AREAS if one in words or not words]:
+        load = figures.load()
+        with tempfile.TemporaryDirectory(prefix="amx-bench-") as name:
+            text = figures.render(AREAS[area](Path(name), progress), load)
+        PAGE.write_text(with_area(PAGE.read_text(), area, text, list(AREAS)))
+        sys.stdout.write(text)
+        progress.say(f"{area}: written to {PAGE.relative_to(ROOT)}")
     return 0
 
 

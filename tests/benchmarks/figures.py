@@ -1,7 +1,7 @@
 """The figures, their targets, and the page they are written to.
 
-In:  measured values. Out: docs/benchmarks.md, with machine and date; a figure that falls short stands there like any
-other, with the reason as far as it is known.
+In:  measured values. Out: sections of docs/benchmarks.md, with machine and date; a figure that falls short stands there
+like any other, with the reason as far as it is known.
 """
 
 from __future__ import annotations
@@ -84,22 +84,17 @@ def load() -> str:
     return f"{os.getloadavg()[0]:.1f}"
 
 
-HEAD = """\
-# Figures
-
-Written by `make bench`; measured, not promised. Date: {date}. Machine: {machine}; load average at the start: {load}.
-
-The engine runs as a process of its own (`python3 -m operators.gitops`) against a real etcd, kube-apiserver and
-kube-controller-manager, with the Git server of `charts/git` on loopback. Peer figures are Argo CD 3.2.1's, default
-settings, measured on such a machine.
-"""
+def taken(load_before: str) -> str:
+    """Say when and where figures were taken."""
+    date = datetime.now(UTC).strftime("%Y-%m-%d")
+    return f"Taken {date} on {machine()}; load average at the start: {load_before}.\n"
 
 
 def render(sections: Sequence[Section], load_before: str) -> str:
-    """Write the page."""
-    parts = [HEAD.format(date=datetime.now(UTC).strftime("%Y-%m-%d"), machine=machine(), load=load_before)]
+    """Write what was taken together."""
+    parts = []
     for section in sections:
-        parts.append(f"## {section.title}\n\n{section.how}\n")
+        parts.append(f"## {section.title}\n\n{section.how}\n\n{taken(load_before)}")
         rows = [f"| What | Measured | Target | | {section.peer} |", "|---|---|---|---|---|"]
         for one in section.figures:
             target = f"≤ {_text(one.target)} {one.unit}" if one.target is not None else ""

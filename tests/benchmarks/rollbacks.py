@@ -23,6 +23,7 @@ TRIALS = 9
 PER_S = 100.0
 STABLE, BAD = "0.005", "0.05"
 TARGET_S = 30.0
+HANGS_S = 900.0
 STEPS = [{"weight": 10, "hold": "60s"}, {"weight": 50, "hold": "60s"}]
 OBJECTIVE = {"metrics": [{"name": "errors", "slo": 0.01, "gateway": {"signal": "errors"}}]}
 HOW = (
@@ -88,8 +89,9 @@ async def _release(place: Site, message: str, users: Users, found: Trials) -> No
 
 async def _until_weight(api: KubeApi, place: Site, *, given: bool) -> None:
     """Wait until the candidate has requests, or has none any more (in either slot: after a promotion it is stable)."""
-    while _is_divided(await api.get(place.ref("HTTPRoute"))) is not given:
-        await asyncio.sleep(0.1)
+    async with asyncio.timeout(HANGS_S):
+        while _is_divided(await api.get(place.ref("HTTPRoute"))) is not given:
+            await asyncio.sleep(0.1)
 
 
 def _is_divided(route: Manifest | None) -> bool:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.benchmarks.figures import Figure, Section, percentile, render
+from tests.benchmarks.page import with_area
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,14 @@ def test_a_row(figure: Figure, want: str) -> None:
 def test_reasons_stand_below_their_table() -> None:
     page = render([Section("Title", "How.", (Figure("x", 12.0, "s", 10, "two cores"),))], "0.1")
     assert page.rstrip().endswith("- x: two cores")
+
+
+def test_an_area_that_is_taken_anew_leaves_the_others_as_they_were() -> None:
+    order = ["rules", "engine", "up"]
+    page = ""
+    for area, text in (("up", "## Up\n\nslow\n"), ("rules", "## Rules\n\nfine\n"), ("up", "## Up\n\nquick\n")):
+        page = with_area(page, area, text, order)
+    assert page.startswith("# Figures\n")
+    assert page.endswith("<!-- area: rules -->\n## Rules\n\nfine\n\n<!-- area: up -->\n## Up\n\nquick\n")
+    assert with_area(page, "rules", "## Rules\n\nfine\n", order) == page
+    assert "Up" not in with_area(page, "rules", "## Rules\n", ["rules"])
