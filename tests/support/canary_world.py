@@ -333,11 +333,15 @@ class World:
         weights = self._plain_weights()
         resting = before["phase"] in ("Idle", "Succeeded", "RolledBack")
         back = before["phase"] in ("RollingBack", "GivingBack")
+        # Somebody has taken the route away: what is there serves better than nothing.
+        unrouted = before["phase"] not in ("", "Adopting") and not any(before["weights"].values())
         for slot in SLOTS:
             if weights[slot] > before["weights"][slot]:
                 ready, wanted = before["ready"][slot], needed(weights[slot], before["capacity"])
                 slack = max(1, before["capacity"] // 4) if back else 0
-                assert ready >= wanted - slack, f"slot {slot} got {weights[slot]} % with {ready} of {wanted} pods"
+                assert unrouted or ready >= wanted - slack, (
+                    f"slot {slot} got {weights[slot]} % with {ready} of {wanted} pods"
+                )
                 assert ready > 0 or wanted == 0
             leads = max(before["weights"][slot], before["gateway"][slot]) > 0
             now = self.replicas(f"web-{slot}")
