@@ -104,6 +104,17 @@ async def decided(site: Site) -> None:
         await asyncio.sleep(3)  # for the kill that this turn brings
         await site.act(verb, verb)
         assert (await site.ended(attempt + 1)).status.history[0].outcome == outcome
+    await too_late(site)
+
+
+async def too_late(site: Site) -> None:
+    """Somebody changes their mind while the last requests move: nothing is too late before the old pods are gone."""
+    attempt = (await site.canary()).status.attempt
+    await site.api.patch(site.ref("Canary"), {"spec": {"failure": {"action": "Rollback"}}})
+    await site.push("too late")
+    await site.phase("Promoting", "Draining")
+    await site.act("Abort", "too-late")
+    assert (await site.ended(attempt + 1)).status.history[0].outcome == "Aborted"
 
 
 async def test_an_operator_killed_at_every_turn_fails_no_request(
