@@ -1,7 +1,7 @@
 """The operator is killed at every turn that releases take, under load, and no request fails.
 
 Its kill points by action are those of the API-server tests; here the turns are what the Canary's phases say, and a
-phase that no story enters fails.
+phase that no story enters fails. Meanwhile a service goes over to Canaries and back by `git push` alone.
 """
 
 from __future__ import annotations
@@ -10,16 +10,21 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import get_args
+
+import pytest
 
 from cluster.local.errors import MachineError
 from cluster.local.kubectl import Kubectl
 from operators.canary.models.status import Phase
 from operators.kit.kube import KubeApi, Ref
 from operators.kit.kubernetes_api import KubernetesApi
+from tests.e2e.conftest import Cluster
 from tests.support.site import Site, Users
 
-from .conftest import NewSite, Totals
+from .conftest import NewSite, Totals, together
+from .switch import Amx, Tenant, switched, tenant
 from .test_releases import Tale, told
 
 NAMESPACE = "automatrix-system"
@@ -117,10 +122,24 @@ async def too_late(site: Site) -> None:
     assert (await site.ended(attempt + 1)).status.history[0].outcome == "Aborted"
 
 
-async def test_an_operator_killed_at_every_turn_fails_no_request(
-    new_site: NewSite, totals: Totals, api: KubernetesApi, kubectl: Kubectl
+@dataclass(frozen=True)
+class Scene:
+    """What the stories of this module need."""
+
+    api: KubernetesApi
+    kubectl: Kubectl
+    staging: Tenant
+
+
+@pytest.fixture
+def scene(cluster: Cluster, api: KubernetesApi, kubectl: Kubectl, amx: Amx, tmp_path: Path) -> Scene:
+    return Scene(api, kubectl, tenant(cluster.settings, api, amx, tmp_path))
+
+
+async def test_an_operator_killed_at_every_turn_fails_no_request_nor_keeps_git_from_coming_and_going(
+    new_site: NewSite, scene: Scene, totals: Totals
 ) -> None:
-    killer = Killer(api, kubectl)
+    killer = Killer(scene.api, scene.kubectl)
 
     async def killed(site: Site, users: Users) -> None:
         following = asyncio.create_task(killer.follow(site))
@@ -130,7 +149,7 @@ async def test_an_operator_killed_at_every_turn_fails_no_request(
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
 
-    await told(new_site, totals, Tale("killed", killed))
+    await together(told(new_site, totals, Tale("killed", killed)), switched(scene.staging, scene.kubectl, totals))
     entered = {after for _, after in killer.turns}
     assert entered >= PHASES, f"no story enters {PHASES - entered}"
     assert killer.kills == len(killer.turns), "somebody was not there to be killed, or nobody came after"

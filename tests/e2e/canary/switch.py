@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from amx.demo.traffic import Target
 from cluster.local.kubectl import Kubectl
+from cluster.local.settings import Settings
 from operators.kit.kube import Ref
 from operators.kit.kubernetes_api import KubernetesApi
-from tests.e2e.conftest import Cluster
 from tests.support.git_server import Checkout
 from tests.support.site import HANGS_S, Site, Users
 
@@ -118,17 +116,15 @@ async def story(tenant: Tenant, users: Users) -> Sequence[str]:
     return outcomes
 
 
-@pytest.fixture
-def tenant(cluster: Cluster, api: KubernetesApi, amx: Amx, tmp_path: Path) -> Tenant:
+def tenant(settings: Settings, api: KubernetesApi, amx: Amx, folder: Path) -> Tenant:
     """Clone the platform's repository."""
-    credential = (cluster.settings.cluster_dir / "git-credential").read_text().split()[0]
-    checkout = Checkout.of(f"{credential.rstrip('/').replace('%3a', ':')}/platform.git", tmp_path / "checkout")
-    return Tenant(checkout, amx, Site(api, NAMESPACE, "", cluster.settings.http_port, name="hub-api"))
+    credential = (settings.cluster_dir / "git-credential").read_text().split()[0]
+    checkout = Checkout.of(f"{credential.rstrip('/').replace('%3a', ':')}/platform.git", folder / "checkout")
+    return Tenant(checkout, amx, Site(api, NAMESPACE, "", settings.http_port, name="hub-api"))
 
 
-async def test_a_service_goes_over_to_canary_releases_and_back_by_git_alone(
-    tenant: Tenant, kubectl: Kubectl, totals: Totals
-) -> None:
+async def switched(tenant: Tenant, kubectl: Kubectl, totals: Totals) -> None:
+    """Have users there all the while, and look at what is left in the end."""
     target = Target(f"http://127.0.0.1:{tenant.site.port}/", f"{NAMESPACE}.localhost")
     with Users(target, 50) as users:
         assert await asyncio.to_thread(users.wait_until_answered, 90), users.tally().reasons
