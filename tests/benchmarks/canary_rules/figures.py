@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from operators.canary.measured import ERRORS_SLO, ERRORS_TOLERANCE
 from tests.benchmarks.canary_rules import grid
 from tests.benchmarks.canary_rules.ours import SHIPPED
 from tests.benchmarks.canary_rules.releases import HORIZON_S, Outcome
@@ -21,9 +22,9 @@ HOW = (
     "{releases} simulated releases a figure ({closely} for our false rollbacks), over 30 minutes; those neither "
     "promoted nor rolled back by then are held at their step. Ours: a look every 2 s, steps of 10, 25, 50 and 100 %, "
     "alpha 1 % a release over two metrics of which one is simulated, at most twice stable's rate, objective 99 % or "
-    "none, nothing known of stable before. As shipped: the steps of charts/service and the default metrics. "
-    "The other rules as documented, objective 99 %. Our false rollbacks are the "
-    "upper end of the 95 % interval, the others' as counted. Why this rule, and where it ends: "
+    "none, nothing known of stable before. As shipped: the steps of charts/service and the default metrics, at most "
+    "{tolerance:g} times stable's rate, objective {slo:.0%}. The other rules as documented, objective 99 %. Our false "
+    "rollbacks are the upper end of the 95 % interval, the others' as counted. Why this rule, and where it ends: "
     "[decision 0007](decisions/0007-verdicts-that-may-be-looked-at-any-time.md). The whole grid: "
     "`python -m tests.benchmarks.canary_rules`."
 )
@@ -41,7 +42,7 @@ def section(outcomes: Iterable[Outcome], releases: int) -> Section:
     for one in outcomes:
         by_case.setdefault(one.case, []).append(one)
     figures = [figure for case, rules in by_case.items() for figure in _figures(case, rules)]
-    how = HOW.format(releases=releases, closely=releases * grid.CLOSELY)
+    how = HOW.format(releases=releases, closely=releases * grid.CLOSELY, tolerance=ERRORS_TOLERANCE, slo=1 - ERRORS_SLO)
     return Section("Canary verdicts, simulated", how, tuple(figures), peer="Other rules")
 
 

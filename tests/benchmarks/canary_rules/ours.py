@@ -20,7 +20,7 @@ from operators.canary.analysis import dispersion
 from operators.canary.analysis.decision import LEAST_INCIDENTS, Counted, Limits, Weighed, weigh
 from operators.canary.analysis.evidence import INCIDENT_S
 from operators.canary.analysis.sequence import LOG_RATIOS, Array, at_ratio, relative_gain
-from operators.canary.measured import ERRORS_SLO
+from operators.canary.measured import ERRORS_SLO, ERRORS_TOLERANCE
 from operators.canary.models.spec import Step as Spec
 from tests.benchmarks.canary_rules.releases import Releases
 from tests.benchmarks.canary_rules.traffic import TICK_S, Tick
@@ -47,7 +47,7 @@ def shipped() -> tuple[Step, ...]:
 
 STEPS = (Step(0.1), Step(0.25), Step(0.5), Step(1.0))
 LIMITS = Limits(ratio=2.0, floor=0.001, slo=0.01)
-DEFAULT = Limits(ratio=2.0, floor=0.001, slo=ERRORS_SLO)
+DEFAULT = Limits(ratio=ERRORS_TOLERANCE, floor=0.001, slo=ERRORS_SLO)
 """What a spec asks for that says nothing of metrics."""
 BARE = Limits(ratio=2.0, floor=0.001, slo=None)
 """What a metric asks for that says nothing of limits."""

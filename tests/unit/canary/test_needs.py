@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from operators.canary.analysis.needs import table, until
+from operators.canary.analysis.needs import DEFAULT, table, until
+from operators.canary.measured import ERRORS_SLO, ERRORS_TOLERANCE
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "canary.md"
 
 
 def test_the_guide_shows_what_the_rules_do() -> None:
     assert table() in GUIDE.read_text()
+    assert pytest.approx((ERRORS_SLO, ERRORS_TOLERANCE - 1)) == DEFAULT
 
 
 @pytest.mark.parametrize(
