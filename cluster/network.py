@@ -12,16 +12,13 @@ from typing import Literal
 import pulumi
 import pulumi_aws as aws
 
+from cluster.catalogue import CACHE_PORT, DATABASE_PORT
 from cluster.concern import Concern, Setting, Text, allow, document, trust
 from cluster.specification import Network as Specification
 
 SubnetTier = Literal["public", "private", "isolated"]
 TIERS: tuple[SubnetTier, ...] = ("public", "private", "isolated")
 WORLD = "0.0.0.0/0"
-DATABASE_PORT = 5433
-CACHE_PORT = 6379
-GATEWAY_PORT = 8000
-"""Where the gateway's pods listen for the load balancer."""
 ANSWERS = ((1024, 3388), (3390, 65535))
 """Ports on which answers from outside arrive, without remote desktop's in the middle."""
 

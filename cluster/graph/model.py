@@ -96,6 +96,8 @@ class Resource:
     taggable: bool = False
     """Whether its type has tags."""
     protect: bool = False
+    ignored: tuple[str, ...] = ()
+    """Inputs that the program sets once, or never, and then leaves to AWS."""
 
     @property
     def key(self) -> str:
@@ -325,5 +327,8 @@ class Graph:
     def from_json(cls, text: str) -> Graph:
         """Return the graph that `to_json` wrote."""
         content = json.loads(text)
-        rows = [Resource(**{**row, "after": tuple(row["after"])}) for row in content["resources"]]
+        rows = [
+            Resource(**{**row, "after": tuple(row["after"]), "ignored": tuple(row.get("ignored", ()))})
+            for row in content["resources"]
+        ]
         return cls(content["environment"], tuple(rows))
