@@ -289,7 +289,7 @@ class Compute(Concern):
         self.network.ingress(
             "pods-from-load-balancer", self.cluster_group, GATEWAY_PORT, Source(group=balancer.id), self
         )
-        self.network.egress("load-balancer-to-pods", balancer, GATEWAY_PORT, self.cluster_group, self)
+        self.network.egress("load-balancer-to-pods", balancer, GATEWAY_PORT, Source(group=self.cluster_group), self)
         source = Source(group=self.cluster_group)
         self.network.ingress("database-from-cluster", data.database_group, DATABASE_PORT, source, self)
         self.network.ingress("cache-from-cluster", data.cache_group, CACHE_PORT, source, self)

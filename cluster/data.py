@@ -30,6 +30,9 @@ PARAMETERS = {
     "rds.log_retention_period": "4320",
 }
 
+BACKUP_WINDOW, MAINTENANCE_WINDOW = "22:00-23:00", "sun:04:30-sun:05:30"
+"""UTC. AWS Backup, which begins between 2 and 3, takes nothing in the hour before one of them, nor in it."""
+
 
 @dataclass(frozen=True)
 class ReplicaPlace:
@@ -144,8 +147,8 @@ class Data(Concern):
             storage_encrypted=True,
             kms_key_id=self.keys.data.arn,
             backup_retention_period=spec.backup_days,
-            preferred_backup_window="03:00-04:00",
-            preferred_maintenance_window="sun:04:30-sun:05:30",
+            preferred_backup_window=BACKUP_WINDOW,
+            preferred_maintenance_window=MAINTENANCE_WINDOW,
             copy_tags_to_snapshot=True,
             deletion_protection=spec.deletion_protection,
             skip_final_snapshot=not spec.deletion_protection,
@@ -306,6 +309,8 @@ class Data(Concern):
             publicly_accessible=False,
             auto_minor_version_upgrade=True,
             backup_retention_period=spec.backup_days,
+            preferred_backup_window=BACKUP_WINDOW,
+            maintenance_window=MAINTENANCE_WINDOW,
             copy_tags_to_snapshot=True,
             deletion_protection=spec.deletion_protection,
             skip_final_snapshot=not spec.deletion_protection,

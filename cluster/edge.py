@@ -14,7 +14,7 @@ from cluster.catalogue import GLOBAL_REGION
 from cluster.concern import Concern, Setting, Text, secret_setting
 from cluster.data import Data
 from cluster.keys import Keys
-from cluster.network import Network, Source
+from cluster.network import WORLD, Network, Source
 
 CLOUDFRONT_PREFIXES = {"us-east-1": "pl-3b927c52", "us-west-2": "pl-82a045eb"}
 """The lists of CloudFront's own addresses, by Region."""
@@ -62,6 +62,8 @@ class Edge(Concern):
         self.balancer_group = network.group("load-balancer", "The load balancer that the controller makes", self)
         prefixes = CLOUDFRONT_PREFIXES[self.environment.region]
         network.ingress("load-balancer-from-cloudfront", self.balancer_group, 443, Source(prefix_list=prefixes), self)
+        # It asks the issuer for the keys by which it verifies tokens: without them every request fails.
+        network.egress("load-balancer-to-issuer", self.balancer_group, 443, Source(cidr=WORLD), self)
         # CloudFront's addresses serve everybody's distributions: only ours knows what the firewall asks for.
         self.origin_key = secret_setting("originKey") if self.environment.edge.firewall else None
         self.firewalls: dict[str, aws.wafv2.WebAcl] = {}

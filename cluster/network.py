@@ -25,7 +25,7 @@ ANSWERS = ((1024, 3388), (3390, 65535))
 
 @dataclass(frozen=True)
 class Source:
-    """Who is let in: one of a range, a security group, or a list of ranges that AWS keeps."""
+    """Who is let in, or to whom one is let out: a range, a security group, or a list of ranges that AWS keeps."""
 
     cidr: str | None = None
     group: Text | None = None
@@ -209,16 +209,17 @@ class Network(Concern):
         )
 
     def egress(
-        self, name: str, group: aws.ec2.SecurityGroup, port: int, target: Text, parent: Concern | None = None
+        self, name: str, group: aws.ec2.SecurityGroup, port: int, target: Source, parent: Concern | None = None
     ) -> None:
-        """Let a group out to another on one TCP port; the provider takes away the rule that lets everything out."""
+        """Let a group out on one TCP port; the provider takes away the rule that lets everything out."""
         aws.vpc.SecurityGroupEgressRule(
             name,
             security_group_id=group.id,
             ip_protocol="tcp",
             from_port=port,
             to_port=port,
-            referenced_security_group_id=target,
+            cidr_ipv4=target.cidr,
+            referenced_security_group_id=target.group,
             description=name.replace("-", " "),
             opts=(parent or self).own(),
         )
@@ -243,7 +244,10 @@ class Network(Concern):
         aws.iam.RolePolicy(
             "flow-logs",
             role=role.name,
-            policy=document(allow(writing, pulumi.Output.concat(group.arn, ":*"))),
+            policy=document(
+                allow(writing, pulumi.Output.concat(group.arn, ":*")),
+                allow(["logs:DescribeLogGroups"], self.arn("logs", "log-group:*")),
+            ),
             opts=self.own(),
         )
         aws.ec2.FlowLog(

@@ -245,7 +245,8 @@ class Edge(Part):
     price_class: Literal["PriceClass_100", "PriceClass_All"] = "PriceClass_100"
     """From which points of presence CloudFront serves."""
     issuer: str = "https://id.automatrix.example/"
-    """Who signs the tokens that the API accepts."""
+    """Who signs the tokens that the API accepts, by RS256, with keys at `.well-known/jwks.json` that the internet can
+    read: at most ten of them, which the load balancer fetches."""
 
 
 class Observability(Part):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cluster.controls.facts import Facts
+from cluster.controls.network_facts import WORLD_4
 from cluster.controls.policies import statements
 from cluster.graph.model import Resource
 from cluster.reports.sound.model import Fault, Faults
@@ -10,6 +11,7 @@ from cluster.reports.sound.model import Fault, Faults
 GATEWAYS = "kubernetes:gateway.networking.k8s.io/v1"
 COMMON, BODIES = "AWSManagedRulesCommonRuleSet", "SizeRestrictions_BODY"
 CONTROLLER = "load-balancer-controller"
+HTTPS = 443
 BALANCING = "elasticloadbalancing.amazonaws.com"
 CALLS = (
     "elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:DescribeListenerAttributes",
@@ -63,8 +65,26 @@ def controller(facts: Facts) -> Faults:
         yield Fault(role.key, f"makes no first load balancer: the account has no role of {BALANCING}")
 
 
+def tokens(facts: Facts) -> Faults:
+    """Who verifies tokens can ask for the keys by which they are signed."""
+    verifies = any(
+        action.get("type") == "jwt-validation"
+        for rule in facts.of("lb/listenerRule:ListenerRule")
+        for action in rule.get("actions") or ()
+    )
+    ways = [
+        rule
+        for rule in facts.of("vpc/securityGroupEgressRule:SecurityGroupEgressRule")
+        if rule.get("cidrIpv4") == WORLD_4 and int(rule.get("fromPort") or 0) <= HTTPS <= int(rule.get("toPort") or 0)
+    ]
+    out = {group.key for rule in ways for group in facts.graph.targets(rule.get("securityGroupId"))}
+    for one in facts.of("lb/loadBalancer:LoadBalancer") if verifies else ():
+        if not out & {group.key for group in facts.graph.targets(one.get("securityGroups") or [])}:
+            yield Fault(one.key, "refuses everybody: it may not ask the issuer for the keys of tokens")
+
+
 def _place(one: Resource) -> tuple[str, str]:
     return one.get("metadata.namespace"), one.get("metadata.name")
 
 
-CHECKS = (bodies, wired, controller)
+CHECKS = (bodies, wired, controller, tokens)

@@ -393,6 +393,20 @@ def unsized_dashboard(board: dict[str, list[dict[str, dict[str, list[list[str]]]
             id="an objective that nobody measures",
         ),
         pytest.param(
+            "prod",
+            lose("vpc.SecurityGroupEgressRule/load-balancer-to-issuer"),
+            "lb.LoadBalancer/web",
+            "the keys of tokens",
+            id="a load balancer that gets no keys",
+        ),
+        pytest.param(
+            "staging",
+            alter("rds.Cluster/hub", "preferredBackupWindow", "03:00-04:00"),
+            "rds.Cluster/hub",
+            "is not backed up: daily begins",
+            id="two backups at one time",
+        ),
+        pytest.param(
             "dev",
             lose("cloudfront.MonitoringSubscription/main"),
             "cloudwatch.MetricAlarm/edge-latency",
