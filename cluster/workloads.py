@@ -193,12 +193,14 @@ class Workloads(Concern):
 
     def _disks(self) -> list[Mapping[str, Any]]:
         """Return what is needed of the key by who makes encrypted disks: by EC2 alone, which takes a grant for each."""
-        by_ec2 = {"StringEquals": {"kms:ViaService": f"ec2.{self.environment.region}.amazonaws.com"}}
         using = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
         return [
-            allow(using, self.keys.data.arn, by_ec2),
+            allow(using, self.keys.data.arn, self._by("ec2")),
             allow(["kms:CreateGrant"], self.keys.data.arn, {"Bool": {"kms:GrantIsForAWSResource": "true"}}),
         ]
+
+    def _by(self, service: str) -> Mapping[str, Any]:
+        return {"StringEquals": {"kms:ViaService": f"{service}.{self.environment.region}.amazonaws.com"}}
 
     def _scaling(self, interruptions: WorkQueue) -> None:
         environment = self.environment
@@ -246,6 +248,7 @@ class Workloads(Concern):
             allow([*describing, "pricing:GetProducts"], "*"),
             allow(["ssm:GetParameter"], f"arn:aws:ssm:{environment.region}::parameter/aws/service/*"),
             allow(["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"], interruptions.queue.arn),
+            allow(["kms:Decrypt"], self.keys.data.arn, self._by("sqs")),
             *self._disks(),
             allow(["iam:PassRole"], nodes, {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}),
             allow(["iam:GetInstanceProfile"], self.arn("iam", f"instance-profile/{name}-node", "")),

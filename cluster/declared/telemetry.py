@@ -2,8 +2,8 @@
 
 In:  the environment. Out: the collector's service account, what it may read, and its configuration as a ConfigMap.
 
-AWS knows nothing of requests that a pod answered, nor whether a node is ready. Alarms on those look at metrics that
-only exist because they stand here; the view of soundness compares both. The metrics go as lines of a log group, out
+Services send it their traces. AWS knows nothing of requests that a pod answered, nor whether a node is ready: alarms on
+those look at metrics that only exist because they stand here; the view of soundness compares both. The metrics go as lines of a log group, out
 of which CloudWatch takes them (embedded metric format), so that the collector needs no right to write metrics.
 """
 
@@ -58,6 +58,7 @@ class Telemetry(Declaring):
             "receivers": {
                 "prometheus": {"config": {"scrape_configs": [self._gateway()]}},
                 "k8s_cluster": self._state(),
+                "otlp": {"protocols": {"grpc": {"endpoint": "0.0.0.0:4317"}, "http": {"endpoint": "0.0.0.0:4318"}}},
             },
             "processors": {
                 "cumulativetodelta": {},
@@ -69,9 +70,11 @@ class Telemetry(Declaring):
             "exporters": {
                 "awsemf/requests": self._to("AutoMatrix", [["service"]], "requests_total", "requests_failed"),
                 "awsemf/cluster": self._to("ContainerInsights", [["ClusterName"]], "node_ready", *self._pods()),
+                "awsxray": {"region": self._environment.region},
             },
             "service": {
                 "pipelines": {
+                    "traces": {"receivers": ["otlp"], "exporters": ["awsxray"]},
                     "metrics/requests": {
                         "receivers": ["prometheus"],
                         "processors": ["cumulativetodelta", "metricstransform/requests", "filter/requests"],

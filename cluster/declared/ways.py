@@ -18,6 +18,8 @@ from cluster.graph.model import Json, Resource
 
 AGENT, AGENT_PORT = "169.254.170.23/32", 80
 """Where the agent of Pod Identity answers on each node."""
+TRACES, TRACES_PORTS = "automatrix-observability", (4317, 4318)
+"""Where the collector takes traces, by gRPC and HTTP."""
 METRICS_PORTS = (8080, 8082, 9090, 9100)
 """Where the platform and the services answer the scraper."""
 
@@ -51,6 +53,8 @@ class Ways(Declaring):
             inward = [{"from": [{"ipBlock": {"cidr": inside}}], "ports": _tcp(*way.inward)}] if way.inward else []
             scraper = {"namespaceSelector": {"matchLabels": {_NAME: "automatrix-observability"}}}
             inward.append({"from": [scraper], "ports": _tcp(*METRICS_PORTS)})
+            if namespace == TRACES:
+                inward.append({"from": [{"namespaceSelector": {}}], "ports": _tcp(*TRACES_PORTS)})
             outward = self._outward()
             if way.pods:
                 outward.append({"to": [{"namespaceSelector": {}}]})
@@ -83,6 +87,7 @@ class Ways(Declaring):
                 "ports": _tcp(DATABASE_PORT, CACHE_PORT),
             },
             {"to": [{"podSelector": {}}]},
+            {"to": [{"namespaceSelector": {"matchLabels": {_NAME: TRACES}}}], "ports": _tcp(*TRACES_PORTS)},
         ]
         spec = {"podSelector": {}, "policyTypes": ["Egress"], "egress": outward}
         return self._object("networking.k8s.io/v1", "NetworkPolicy", (self._namespace, "platform"), {"spec": spec})

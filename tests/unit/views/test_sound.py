@@ -92,6 +92,13 @@ def unsized_dashboard(board: dict[str, list[dict[str, dict[str, list[list[str]]]
             id="Karpenter takes no grant",
         ),
         pytest.param(
+            "prod",
+            without_action("iam.RolePolicy/karpenter", "kms:Decrypt"),
+            "iam.Role/karpenter",
+            "reads nothing of sqs.Queue/interruptions",
+            id="a queue of notices that Karpenter cannot read",
+        ),
+        pytest.param(
             "dev",
             without_action("iam.RolePolicy/ebs-csi", "kms:"),
             "iam.Role/ebs-csi",
