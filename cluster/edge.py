@@ -228,6 +228,7 @@ class Edge(Concern):
                         "https_port": 443,
                         "origin_protocol_policy": "https-only",
                         "origin_ssl_protocols": ["TLSv1.2"],
+                        "origin_read_timeout": 60,  # a model's answer takes longer than the usual 30 s
                     },
                 },
             ],

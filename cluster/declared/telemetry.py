@@ -3,8 +3,9 @@
 In:  the environment. Out: the collector's service account, what it may read, and its configuration as a ConfigMap.
 
 Services send it their traces. AWS knows nothing of requests that a pod answered, nor whether a node is ready: alarms on
-those look at metrics that only exist because they stand here; the view of soundness compares both. The metrics go as lines of a log group, out
-of which CloudWatch takes them (embedded metric format), so that the collector needs no right to write metrics.
+those look at metrics that only exist because they stand here; the view of soundness compares both. The metrics go as
+lines of a log group, out of which CloudWatch takes them (embedded metric format), so that the collector needs no right
+to write metrics.
 """
 
 from __future__ import annotations
