@@ -19,6 +19,8 @@ import yaml
 from cluster.declared.base import GITOPS
 from cluster.graph.model import Graph, Json, Reference, filled, short_type
 
+BY_CHARTS = ("PersistentVolumeClaim",)
+"""What the plan knows, and the chart of whoever uses it makes."""
 FIRST = ("Namespace", "StorageClass", "GatewayClass", "ServiceAccount", "ClusterRole")
 """What others name."""
 
@@ -26,9 +28,8 @@ FIRST = ("Namespace", "StorageClass", "GatewayClass", "ServiceAccount", "Cluster
 def objects(graph: Graph, state: Mapping[str, Any]) -> list[Json]:
     """Return the objects that GitOps applies, in order; ValueError names what the state does not know."""
     known = _outputs(state)
-    found = [
-        filled(dict(one.inputs), lambda wanted: _answer(wanted, known)) for one in graph if one.declared_by == GITOPS
-    ]
+    ours = [dict(one.inputs) for one in graph if one.declared_by == GITOPS and one.get("kind") not in BY_CHARTS]
+    found = [filled(one, lambda wanted: _answer(wanted, known)) for one in ours]
     return sorted(found, key=lambda one: FIRST.index(one["kind"]) if one["kind"] in FIRST else len(FIRST))
 
 

@@ -1,4 +1,4 @@
-"""What the AWS side says of the way in, beside what the gateway's chart makes: names and ports are the same on both."""
+"""What the AWS side says, beside what charts make: names, ports and sizes are the same on both."""
 
 from __future__ import annotations
 
@@ -55,3 +55,13 @@ def test_no_object_is_the_charts_and_the_load_balancers_alike(name: str, made: d
         if one["metadata"].get("namespace", PLACE) == PLACE
     }
     assert not ours & {(one["kind"], one["metadata"]["name"]) for one in made.values()}
+
+
+def test_the_volume_of_the_metrics_is_the_one_that_the_chart_asks_for(render: Render) -> None:
+    volume = {"size": "50Gi", "className": "gp3"}  # as docs/deployment.md sets it
+    made = render("observability", {"metricsServer": {"enabled": False}, "prometheus": {"storage": volume}})
+    claim = made["PersistentVolumeClaim/prometheus"]
+    ours = declared(graph("prod"), "PersistentVolumeClaim")[0]
+    assert claim["spec"]["resources"] == ours["spec"]["resources"]
+    assert claim["spec"]["storageClassName"] == ours["spec"]["storageClassName"]
+    assert not [one for one in made if "metrics-server" in one]
