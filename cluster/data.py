@@ -309,7 +309,7 @@ class Data(Concern):
             publicly_accessible=False,
             auto_minor_version_upgrade=True,
             backup_retention_period=spec.backup_days,
-            preferred_backup_window=BACKUP_WINDOW,
+            backup_window=BACKUP_WINDOW,
             maintenance_window=MAINTENANCE_WINDOW,
             copy_tags_to_snapshot=True,
             deletion_protection=spec.deletion_protection,
