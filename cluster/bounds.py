@@ -32,9 +32,6 @@ class Bounds(Concern):
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting, "bounds", "security")
         prefix = self.environment.prefix
-        profiles = [f"iam:{what}InstanceProfile" for what in (
-            "Create", "Delete", "Get", "Tag", "AddRoleTo", "RemoveRoleFrom",
-        )]  # fmt: skip
         passed = {"StringEquals": {"iam:PassedToService": ["ec2.amazonaws.com", "backup.amazonaws.com"]}}
         setting.boundary = aws.iam.Policy(
             "platform-boundary",
@@ -43,7 +40,8 @@ class Bounds(Concern):
             policy=document(
                 most(self.environment),
                 allow(["iam:PassRole"], self.arn("iam", f"role/{prefix}-*", ""), passed),
-                allow(profiles, self.arn("iam", f"instance-profile/{prefix}_*", "")),
+                allow(["iam:GetInstanceProfile"], self.arn("iam", f"instance-profile/{prefix}-*", "")),
+                allow(["iam:ListInstanceProfiles"], "*"),
                 allow(["iam:CreateServiceLinkedRole"], self.arn("iam", "role/aws-service-role/*", "")),
             ),
             opts=self.own(),

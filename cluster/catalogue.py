@@ -62,5 +62,10 @@ ADDONS_ACCOUNT = "602401143452"
 GLOBAL_REGION = "us-east-1"
 """Where CloudFront takes certificates, web ACLs and log groups from, and has its metrics, wherever the rest is."""
 
+DATABASE_PORT = 5433
+CACHE_PORT = 6379
+GATEWAY_PORT = 8000
+"""Where the gateway's pods listen for the load balancer."""
+
 EDGE_TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 """What the load balancer speaks: TLS 1.2 and 1.3, recommended by AWS."""

@@ -17,11 +17,12 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_eks as eks
 
+from cluster.catalogue import CACHE_PORT, DATABASE_PORT, GATEWAY_PORT
 from cluster.concern import Concern, Setting, trust
 from cluster.data import Data
 from cluster.identity import Identity
 from cluster.keys import Keys
-from cluster.network import CACHE_PORT, DATABASE_PORT, GATEWAY_PORT, Network, Source
+from cluster.network import Network, Source
 from cluster.queues import work_queue
 from cluster.workloads import Workloads
 
@@ -82,6 +83,7 @@ class Compute(Concern):
         self.keys = keys
         self.principals = principals
         self.auto = self.environment.compute.mode == "auto"
+        self._rights: dict[str, list[aws.iam.RolePolicyAttachment]] = {}
         self.node_role = self._node_role()
         logs = aws.cloudwatch.LogGroup(
             "control-plane",
@@ -95,8 +97,9 @@ class Compute(Concern):
         self.cluster = self.component.eks_cluster
         self.cluster_name: pulumi.Output[str] = self.cluster.apply(lambda made: made.name)
         self.cluster_group = self.component.cluster_security_group_id
-        self._addons(self._nodes())
         self._workload_identities()
+        agent = [] if self.auto else [self._addon(name) for name in ADDONS]
+        self._addons(self._nodes(agent))
         self._images()
         self.register_outputs({})
 
@@ -107,17 +110,22 @@ class Compute(Concern):
             assume_role_policy=trust(service, actions=("sts:AssumeRole", "sts:TagSession")),
             opts=self.own(),
         )
-        for policy in policies:
+        self._rights[name] = [
             aws.iam.RolePolicyAttachment(
                 f"{name}-{policy}", role=role.name, policy_arn=f"{POLICY}/{policy}", opts=self.own()
             )
+            for policy in policies
+        ]
         return role
 
     def _node_role(self) -> aws.iam.Role:
         """Make the role of nodes: join, and pull images; what pods may do is theirs alone."""
-        return self._role(
+        role = self._role(
             "node", "ec2.amazonaws.com", ("AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly")
         )
+        if not self.auto:  # Karpenter is given it, and may make none
+            aws.iam.InstanceProfile("node", name=self.named("node"), role=role.name, opts=self.own())
+        return role
 
     def _cluster(self, logs: aws.cloudwatch.LogGroup) -> eks.Cluster:
         spec = self.environment.compute
@@ -155,7 +163,7 @@ class Compute(Concern):
             vpc_cni_options=None if self.auto else {"enable_network_policy": True, "enable_prefix_delegation": True},
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[logs],
+                depends_on=[logs, *self._rights["cluster"]],
                 protect=spec.deletion_protection or None,
                 transforms=[no_standing_administrator],
             ),
@@ -182,7 +190,8 @@ class Compute(Concern):
         )
         return eks.AccessEntryArgs(principal_arn=principal, access_policies={"policy": association})
 
-    def _nodes(self) -> aws.eks.NodeGroup | None:
+    def _nodes(self, agent: list[aws.eks.Addon]) -> aws.eks.NodeGroup | None:
+        """Make the group of system nodes, once its role has its rights and the network's pods will get theirs."""
         if self.auto:
             return None
         spec = self.environment.compute.system
@@ -227,7 +236,7 @@ class Compute(Concern):
             launch_template={"id": template.id, "version": template.latest_version.apply(str)},
             labels={"automatrix.dev/pool": "system"},
             taints=[{"key": "CriticalAddonsOnly", "effect": "PREFER_NO_SCHEDULE", "value": "true"}],
-            opts=self.own(),
+            opts=self.own(*self._rights["node"], *agent, self._identities["vpc-cni"]),
         )
 
     def node_tags(self) -> dict[str, str]:
@@ -245,19 +254,23 @@ class Compute(Concern):
     def _addons(self, nodes: aws.eks.NodeGroup | None) -> None:
         if nodes is None:
             return
-        for name in (*ADDONS, *PLACED_ADDONS):
-            aws.eks.Addon(
-                name,
-                cluster_name=self.cluster_name,
-                addon_name=name,
-                resolve_conflicts_on_create="OVERWRITE",
-                resolve_conflicts_on_update="OVERWRITE",
-                opts=self.own(*([nodes] if name in PLACED_ADDONS else [])),
-            )
+        for name in PLACED_ADDONS:
+            self._addon(name, nodes, *([self._identities["ebs-csi"]] if name == "aws-ebs-csi-driver" else []))
+
+    def _addon(self, name: str, *after: pulumi.Resource) -> aws.eks.Addon:
+        return aws.eks.Addon(
+            name,
+            cluster_name=self.cluster_name,
+            addon_name=name,
+            resolve_conflicts_on_create="OVERWRITE",
+            resolve_conflicts_on_update="OVERWRITE",
+            opts=self.own(*after),
+        )
 
     def _workload_identities(self) -> None:
-        for name, workload in self.principals.workloads.workloads.items():
-            aws.eks.PodIdentityAssociation(
+        """Say which role a service account has: a pod that starts before that has none until it is started again."""
+        self._identities = {
+            name: aws.eks.PodIdentityAssociation(
                 name,
                 cluster_name=self.cluster_name,
                 namespace=workload.namespace,
@@ -265,6 +278,8 @@ class Compute(Concern):
                 role_arn=workload.role.arn,
                 opts=self.own(),
             )
+            for name, workload in self.principals.workloads.workloads.items()
+        }
 
     def open_ways(self, data: Data, balancer: aws.ec2.SecurityGroup) -> None:
         """Let the load balancer reach the gateway's pods, and the cluster's pods the stores.
@@ -274,7 +289,7 @@ class Compute(Concern):
         self.network.ingress(
             "pods-from-load-balancer", self.cluster_group, GATEWAY_PORT, Source(group=balancer.id), self
         )
-        self.network.egress("load-balancer-to-pods", balancer, GATEWAY_PORT, self.cluster_group, self)
+        self.network.egress("load-balancer-to-pods", balancer, GATEWAY_PORT, Source(group=self.cluster_group), self)
         source = Source(group=self.cluster_group)
         self.network.ingress("database-from-cluster", data.database_group, DATABASE_PORT, source, self)
         self.network.ingress("cache-from-cluster", data.cache_group, CACHE_PORT, source, self)
@@ -306,6 +321,17 @@ class Compute(Concern):
             aws.ecr.ReplicationConfiguration(  # type: ignore[call-overload]
                 "recovery",
                 replication_configuration={"rules": [{"destinations": [away]}]},
+                opts=self.own(),
+            )
+            # Replication makes repositories there as this says; without it tags could be written over.
+            aws.ecr.RepositoryCreationTemplate(
+                "recovery",
+                prefix="automatrix",
+                description="Copies of our images",
+                applied_fors=["REPLICATION"],
+                image_tag_mutability="IMMUTABLE",
+                lifecycle_policy=json.dumps({"rules": [old]}),
+                region=self.environment.recovery_region,
                 opts=self.own(),
             )
 

@@ -74,9 +74,11 @@ class Concern(pulumi.ComponentResource):
             return None
         return pulumi.ResourceTransformationResult({**made.props, "permissions_boundary": boundary.arn}, made.opts)
 
-    def own(self, *after: pulumi.Resource, protect: bool = False) -> pulumi.ResourceOptions:
-        """Return the options of a resource of this concern; `after` must exist before it."""
-        return pulumi.ResourceOptions(parent=self, depends_on=list(after) or None, protect=protect or None)
+    def own(self, *after: pulumi.Resource, protect: bool = False, ignore: Sequence[str] = ()) -> pulumi.ResourceOptions:
+        """Return the options of a resource of this concern: `after` must exist before it, `ignore` AWS says itself."""
+        return pulumi.ResourceOptions(
+            parent=self, depends_on=list(after) or None, protect=protect or None, ignore_changes=list(ignore) or None
+        )
 
     def named(self, name: str) -> str:
         """Return the name that a resource has in AWS."""

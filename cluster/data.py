@@ -13,10 +13,12 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster.buckets import BucketSpec, bucket
+from cluster.cache import cache
+from cluster.catalogue import DATABASE_PORT
 from cluster.concern import Concern, Setting, secret_setting
 from cluster.identity import ADMINISTRATOR
 from cluster.keys import Keys
-from cluster.network import CACHE_PORT, DATABASE_PORT, Network
+from cluster.network import Network
 from cluster.queues import work_queue
 from cluster.specification import Database
 
@@ -27,6 +29,9 @@ PARAMETERS = {
     "log_disconnections": "1",
     "rds.log_retention_period": "4320",
 }
+
+BACKUP_WINDOW, MAINTENANCE_WINDOW = "22:00-23:00", "sun:04:30-sun:05:30"
+"""UTC. AWS Backup, which begins between 2 and 3, takes nothing in the hour before one of them, nor in it."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,8 @@ class Data(Concern):
             self.instance = self._instance()
         else:
             self.cluster = self._aurora(replica)
-        self.cache = self._cache()
+        made = cache(self, network, keys.data, self.cache_group)
+        self.cache, self.cache_user = made.group, made.user
         self.jobs = work_queue(self, "jobs", keys.data, visibility_seconds=900)
         retention = self.environment.observability.retention
         reading = {
@@ -141,8 +147,8 @@ class Data(Concern):
             storage_encrypted=True,
             kms_key_id=self.keys.data.arn,
             backup_retention_period=spec.backup_days,
-            preferred_backup_window="03:00-04:00",
-            preferred_maintenance_window="sun:04:30-sun:05:30",
+            preferred_backup_window=BACKUP_WINDOW,
+            preferred_maintenance_window=MAINTENANCE_WINDOW,
             copy_tags_to_snapshot=True,
             deletion_protection=spec.deletion_protection,
             skip_final_snapshot=not spec.deletion_protection,
@@ -150,11 +156,16 @@ class Data(Concern):
             enabled_cloudwatch_logs_exports=["postgresql"] if spec.export_logs else [],
             serverlessv2_scaling_configuration=_scaling(spec),
             tags=self.data_tags("personal", backup="true"),
-            opts=self.own(*([logs] if logs else []), protect=spec.deletion_protection),
+            opts=self.own(
+                *([logs] if logs else []),
+                protect=spec.deletion_protection,
+                # Whoever stands in was a follower, and stays in the whole: the way back is a planned switch.
+                ignore=("globalClusterIdentifier", "replicationSourceIdentifier") if self.environment.stands_in else (),
+            ),
         )
-        self._aurora_instances(cluster, major)
+        instances = self._aurora_instances(cluster, major)
         if whole is not None and replica is not None:
-            self.secondary = self._secondary(cluster, whole, replica, major)
+            self.secondary = self._secondary(instances, whole, replica, major)
         return cluster
 
     def _administrator(self) -> dict[str, Any]:
@@ -187,13 +198,13 @@ class Data(Concern):
             opts=self.own(),
         )
 
-    def _aurora_instances(self, cluster: aws.rds.Cluster, major: str) -> None:
+    def _aurora_instances(self, cluster: aws.rds.Cluster, major: str) -> list[aws.rds.ClusterInstance]:
         spec = self.environment.database
         group = aws.rds.ParameterGroup(
             "hub", name=self.named("hub-instance"), family=f"aurora-postgresql{major}", opts=self.own()
         )
         zones = self.environment.zones
-        for index in range(1 + spec.readers):
+        return [
             aws.rds.ClusterInstance(
                 f"hub-{index}",
                 identifier=f"{self.named('hub')}-{index}",
@@ -213,13 +224,21 @@ class Data(Concern):
                 tags=self.data_tags("personal"),
                 opts=self.own(),
             )
+            for index in range(1 + spec.readers)
+        ]
 
     def _secondary(
-        self, first: aws.rds.Cluster, whole: aws.rds.GlobalCluster, place: ReplicaPlace, major: str
+        self,
+        first: list[aws.rds.ClusterInstance],
+        whole: aws.rds.GlobalCluster,
+        place: ReplicaPlace,
+        major: str,
     ) -> aws.rds.Cluster:
         """Follow in the recovery Region, without an instance: until it is needed, storage is all that is paid for.
 
-        It has the name that the database has there, so that whoever stands in takes it over as it is.
+        It has the name that the database has there, so that whoever stands in takes it over as it is. It waits for an
+        instance of the first, which has nothing to send before; and whom it follows is left to AWS, since an update
+        that takes it away parts the two.
         """
         spec, key, region = self.environment.database, self.keys.recovery, self.environment.recovery_region
         name = f"{self.environment.recovered().prefix}-hub"
@@ -245,9 +264,15 @@ class Data(Concern):
             copy_tags_to_snapshot=True,
             deletion_protection=spec.deletion_protection,
             skip_final_snapshot=True,
+            source_region=self.environment.region,
             region=region,
             tags=self.data_tags("personal"),
-            opts=self.own(first, *([logs] if logs else []), protect=spec.deletion_protection),
+            opts=self.own(
+                *first,
+                *([logs] if logs else []),
+                protect=spec.deletion_protection,
+                ignore=("replicationSourceIdentifier",),
+            ),
         )
 
     def _instance(self) -> aws.rds.Instance:
@@ -284,6 +309,8 @@ class Data(Concern):
             publicly_accessible=False,
             auto_minor_version_upgrade=True,
             backup_retention_period=spec.backup_days,
+            backup_window=BACKUP_WINDOW,
+            maintenance_window=MAINTENANCE_WINDOW,
             copy_tags_to_snapshot=True,
             deletion_protection=spec.deletion_protection,
             skip_final_snapshot=not spec.deletion_protection,
@@ -307,69 +334,6 @@ class Data(Concern):
             retention_in_days=self.environment.observability.retention.personal,
             kms_key_id=(self.keys.recovery if region and self.keys.recovery else self.keys.logs).arn,
             region=region,
-            tags=self.data_tags("personal"),
-            opts=self.own(),
-        )
-
-    def _cache(self) -> aws.elasticache.ReplicationGroup:
-        spec = self.environment.cache
-        subnets = aws.elasticache.SubnetGroup(
-            "cache", name=self.named("cache"), subnet_ids=self.network.subnet_ids("isolated"), opts=self.own()
-        )
-        parameters = aws.elasticache.ParameterGroup(
-            "cache",
-            name=self.named("cache"),
-            family="valkey8",
-            parameters=[{"name": "maxmemory-policy", "value": "allkeys-lru"}],
-            opts=self.own(),
-        )
-        nobody = aws.elasticache.User(
-            "cache-default",
-            user_id=self.named("cache-default"),
-            user_name="default",
-            engine="valkey",
-            access_string="off -@all",
-            authentication_mode={"type": "no-password-required"},
-            opts=self.own(),
-        )
-        hub = aws.elasticache.User(
-            "cache-hub",
-            user_id=self.named("cache-hub"),
-            user_name=self.named("cache-hub"),
-            engine="valkey",
-            access_string="on ~hub:* +@all -@dangerous",
-            authentication_mode={"type": "iam"},
-            opts=self.own(),
-        )
-        self.cache_user = hub
-        users = aws.elasticache.UserGroup(
-            "cache",
-            user_group_id=self.named("cache"),
-            engine="valkey",
-            user_ids=[nobody.user_id, hub.user_id],
-            opts=self.own(),
-        )
-        return aws.elasticache.ReplicationGroup(
-            "cache",
-            replication_group_id=self.named("cache"),
-            description="Answers that can be computed again",
-            engine="valkey",
-            engine_version="8.1",
-            node_type=spec.node_type,
-            num_cache_clusters=1 + spec.replicas,
-            automatic_failover_enabled=spec.replicas > 0,
-            multi_az_enabled=spec.replicas > 0,
-            port=CACHE_PORT,
-            subnet_group_name=subnets.name,
-            security_group_ids=[self.cache_group.id],
-            parameter_group_name=parameters.name,
-            user_group_ids=[users.user_group_id],
-            transit_encryption_enabled=True,
-            at_rest_encryption_enabled=True,
-            kms_key_id=self.keys.data.arn,
-            snapshot_retention_limit=spec.snapshot_days,
-            auto_minor_version_upgrade=True,
-            maintenance_window="sun:05:30-sun:06:30",
             tags=self.data_tags("personal"),
             opts=self.own(),
         )

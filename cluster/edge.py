@@ -14,7 +14,7 @@ from cluster.catalogue import GLOBAL_REGION
 from cluster.concern import Concern, Setting, Text, secret_setting
 from cluster.data import Data
 from cluster.keys import Keys
-from cluster.network import Network, Source
+from cluster.network import WORLD, Network, Source
 
 CLOUDFRONT_PREFIXES = {"us-east-1": "pl-3b927c52", "us-west-2": "pl-82a045eb"}
 """The lists of CloudFront's own addresses, by Region."""
@@ -29,6 +29,8 @@ MANAGED_RULES = (
     "AWSManagedRulesKnownBadInputsRuleSet",
     "AWSManagedRulesSQLiRuleSet",
 )
+LARGE_BODIES = "SizeRestrictions_BODY"
+"""A rule of the common set that blocks what is larger than 8 KB: prompts and documents are. It only counts here."""
 ORIGIN_HEADER = "x-origin-key"
 """The header in which our distribution says that it is ours."""
 EDGE_CHECK = """\
@@ -60,6 +62,8 @@ class Edge(Concern):
         self.balancer_group = network.group("load-balancer", "The load balancer that the controller makes", self)
         prefixes = CLOUDFRONT_PREFIXES[self.environment.region]
         network.ingress("load-balancer-from-cloudfront", self.balancer_group, 443, Source(prefix_list=prefixes), self)
+        # It asks the issuer for the keys by which it verifies tokens: without them every request fails.
+        network.egress("load-balancer-to-issuer", self.balancer_group, 443, Source(cidr=WORLD), self)
         # CloudFront's addresses serve everybody's distributions: only ours knows what the firewall asks for.
         self.origin_key = secret_setting("originKey") if self.environment.edge.firewall else None
         self.firewalls: dict[str, aws.wafv2.WebAcl] = {}
@@ -69,6 +73,7 @@ class Edge(Concern):
                 "balancer": self._firewall("balancer", "REGIONAL", self.environment.region),
             }
         self.distribution = self._distribution()
+        self._metrics()
         if not self.environment.stands_in:  # a distribution that is taken over brings its delivery of logs along
             self._logs()
         self._names()
@@ -113,7 +118,7 @@ class Edge(Concern):
                 "name": rule,
                 "priority": index,
                 "override_action": {"none": {}},
-                "statement": {"managed_rule_group_statement": {"name": rule, "vendor_name": "AWS"}},
+                "statement": {"managed_rule_group_statement": _managed(rule)},
                 "visibility_config": seen(rule),
             }
             for index, rule in enumerate(MANAGED_RULES)
@@ -223,6 +228,7 @@ class Edge(Concern):
                         "https_port": 443,
                         "origin_protocol_policy": "https-only",
                         "origin_ssl_protocols": ["TLSv1.2"],
+                        "origin_read_timeout": 60,  # a model's answer takes longer than the usual 30 s
                     },
                 },
             ],
@@ -293,12 +299,24 @@ class Edge(Concern):
             opts=self.own(),
         )
 
+    def _metrics(self) -> None:
+        """Let CloudFront tell how long the origin takes, which it does for money."""
+        aws.cloudfront.MonitoringSubscription(
+            "main",
+            distribution_id=self.distribution.id,
+            monitoring_subscription={
+                "realtime_metrics_subscription_config": {"realtime_metrics_subscription_status": "Enabled"}
+            },
+            opts=self.own(),
+        )
+
     def standing(self) -> dict[str, pulumi.Output[str]]:
         """Return the ids of what the world has once, by key: whoever stands in takes it over."""
         return {
             "route53.Zone/main": self.zone.id,
             "acm.Certificate/cdn": self.cdn_certificate.id,
             "cloudfront.Distribution/main": self.distribution.id,
+            "cloudfront.MonitoringSubscription/main": self.distribution.id,
         }
 
     def _names(self) -> None:
@@ -318,3 +336,10 @@ class Edge(Concern):
                 allow_overwrite=True,  # whoever stands in finds them
                 opts=self.own(),
             )
+
+
+def _managed(rule: str) -> aws.wafv2.WebAclRuleStatementManagedRuleGroupStatementArgsDict:
+    group: aws.wafv2.WebAclRuleStatementManagedRuleGroupStatementArgsDict = {"name": rule, "vendor_name": "AWS"}
+    if rule == "AWSManagedRulesCommonRuleSet":
+        group["rule_action_overrides"] = [{"name": LARGE_BODIES, "action_to_use": {"count": {}}}]
+    return group

@@ -8,7 +8,7 @@ from typing import get_args
 import pulumi_aws as aws
 
 from cluster.compute import Compute
-from cluster.concern import Concern, Setting, allow, document, trust
+from cluster.concern import Concern, Setting, Text, allow, document, trust
 from cluster.specification import Tier
 
 TIMEZONE = "Europe/Berlin"
@@ -54,18 +54,12 @@ class Finance(Concern):
         )
 
     def _anomalies(self) -> None:
-        monitor = aws.costexplorer.AnomalyMonitor(
-            "services",
-            name=self.named("services"),
-            monitor_type="DIMENSIONAL",
-            monitor_dimension="SERVICE",
-            opts=self.own(),
-        )
+        monitor: Text = self.environment.finance.anomaly_monitor or self._monitor()
         aws.costexplorer.AnomalySubscription(
             "services",
             name=self.named("services"),
             frequency="DAILY",
-            monitor_arn_lists=[monitor.arn],
+            monitor_arn_lists=[monitor],
             subscribers=[{"type": "EMAIL", "address": self.environment.alert_email}],
             threshold_expression={
                 "dimension": {
@@ -76,6 +70,15 @@ class Finance(Concern):
             },
             opts=self.own(),
         )
+
+    def _monitor(self) -> Text:
+        return aws.costexplorer.AnomalyMonitor(
+            "services",
+            name=self.named("services"),
+            monitor_type="DIMENSIONAL",
+            monitor_dimension="SERVICE",
+            opts=self.own(),
+        ).arn
 
     def _schedule(self, compute: Compute) -> None:
         """Stop the system nodes out of hours; an hour before, a CronJob empties Karpenter's pools."""

@@ -97,6 +97,10 @@ class Identity(Concern):
         roles, policies = (self.arn("iam", f"{kind}/{path}*", "") for kind in ("role", "policy"))
         boundaries = [self.arn("iam", f"policy/{path}{name}-boundary", "") for name in ("platform", "workload")]
         bounded = {"StringEquals": {"iam:PermissionsBoundary": boundaries}}
+        profiles = self.arn("iam", f"instance-profile/{path}*", "")
+        holding = [f"iam:{what}InstanceProfile" for what in (
+            "Create", "Delete", "AddRoleTo", "RemoveRoleFrom", "Tag", "Untag",
+        )]  # fmt: skip
         closed = [self.arn("iam", f"role/{path}{name}", "") for name in ("github-*", "break-glass")]
         closed += [self.arn("iam", f"policy/{path}*-boundary", "")]
         changing = [
@@ -110,6 +114,7 @@ class Identity(Concern):
             allow(GIVING, roles, bounded),
             allow(changing, [roles, policies]),
             {"Effect": "Deny", "Action": [*GIVING, *changing, "iam:DeleteRolePermissionsBoundary"], "Resource": closed},
+            allow(holding, profiles),
             allow(["iam:PassRole"], roles, {"StringEquals": {"iam:PassedToService": list(PASSED_TO)}}),
             allow(["iam:CreateServiceLinkedRole"], self.arn("iam", "role/aws-service-role/*", "")),
         ]

@@ -188,8 +188,13 @@ class IsolatedVault(Concern):
             deletion_window_in_days=DELETION_DAYS,
             opts=self.own(protect=True),
         )
+        linked = aws.iam.ServiceLinkedRole("backup", aws_service_name="backup.amazonaws.com", opts=self.own())
         vault = aws.backup.Vault(
-            "isolated", name=VAULT, kms_key_arn=key.arn, tags=self.data_tags("personal"), opts=self.own(protect=True)
+            "isolated",
+            name=VAULT,
+            kms_key_arn=key.arn,
+            tags=self.data_tags("personal"),
+            opts=self.own(linked, protect=True),
         )
         aws.backup.VaultLockConfiguration(
             "isolated",

@@ -39,11 +39,15 @@ class Keys(Concern):
         trail = allow_service(
             "cloudtrail.amazonaws.com", using, "*", {"StringEquals": {"aws:SourceAccount": environment.account_id}}
         )
+        # EventBridge says nothing of an account when it uses a key: a condition on it would shut it out.
         senders = [
-            allow_service(
-                f"{name}.amazonaws.com", using, "*", {"StringEquals": {"aws:SourceAccount": environment.account_id}}
-            )
-            for name in ("events", "cloudwatch", "sns")
+            allow_service("events.amazonaws.com", using, "*"),
+            *(
+                allow_service(
+                    f"{name}.amazonaws.com", using, "*", {"StringEquals": {"aws:SourceAccount": environment.account_id}}
+                )
+                for name in ("cloudwatch", "sns")
+            ),
         ]
         self.cluster = self._key("cluster", "Kubernetes secrets")
         linked = self._linked_roles()

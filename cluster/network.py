@@ -12,23 +12,20 @@ from typing import Literal
 import pulumi
 import pulumi_aws as aws
 
+from cluster.catalogue import CACHE_PORT, DATABASE_PORT
 from cluster.concern import Concern, Setting, Text, allow, document, trust
 from cluster.specification import Network as Specification
 
 SubnetTier = Literal["public", "private", "isolated"]
 TIERS: tuple[SubnetTier, ...] = ("public", "private", "isolated")
 WORLD = "0.0.0.0/0"
-DATABASE_PORT = 5433
-CACHE_PORT = 6379
-GATEWAY_PORT = 8000
-"""Where the gateway's pods listen for the load balancer."""
 ANSWERS = ((1024, 3388), (3390, 65535))
 """Ports on which answers from outside arrive, without remote desktop's in the middle."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Who is let in: one of a range, a security group, or a list of ranges that AWS keeps."""
+    """Who is let in, or to whom one is let out: a range, a security group, or a list of ranges that AWS keeps."""
 
     cidr: str | None = None
     group: Text | None = None
@@ -212,16 +209,17 @@ class Network(Concern):
         )
 
     def egress(
-        self, name: str, group: aws.ec2.SecurityGroup, port: int, target: Text, parent: Concern | None = None
+        self, name: str, group: aws.ec2.SecurityGroup, port: int, target: Source, parent: Concern | None = None
     ) -> None:
-        """Let a group out to another on one TCP port; the provider takes away the rule that lets everything out."""
+        """Let a group out on one TCP port; the provider takes away the rule that lets everything out."""
         aws.vpc.SecurityGroupEgressRule(
             name,
             security_group_id=group.id,
             ip_protocol="tcp",
             from_port=port,
             to_port=port,
-            referenced_security_group_id=target,
+            cidr_ipv4=target.cidr,
+            referenced_security_group_id=target.group,
             description=name.replace("-", " "),
             opts=(parent or self).own(),
         )
@@ -246,7 +244,10 @@ class Network(Concern):
         aws.iam.RolePolicy(
             "flow-logs",
             role=role.name,
-            policy=document(allow(writing, pulumi.Output.concat(group.arn, ":*"))),
+            policy=document(
+                allow(writing, pulumi.Output.concat(group.arn, ":*")),
+                allow(["logs:DescribeLogGroups"], self.arn("logs", "log-group:*")),
+            ),
             opts=self.own(),
         )
         aws.ec2.FlowLog(

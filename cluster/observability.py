@@ -24,6 +24,7 @@ from cluster.runbooks import ALARMS, BURNS, DATABASE_LAG, INTERRUPTIONS_DEAD, SL
 from cluster.sizes import most_connections
 from cluster.specification import DataClass
 
+ALWAYS_H = 168
 BUSY = 0.8
 """The part of what there can be from which somebody is told."""
 
@@ -65,12 +66,14 @@ class Observability(Concern):
         key = key or self.keys.logs
         topic = aws.sns.Topic(name, name=self.named(name), kms_master_key_id=key.id, region=region, opts=self.own())
         account = {"StringEquals": {"aws:SourceAccount": self.environment.account_id}}
-        senders = ["cloudwatch", "events", "budgets", "costalerts", "backup"]
+        publish = ["sns:Publish"]
         aws.sns.TopicPolicy(
             name,
             arn=topic.arn,
+            # EventBridge gives SNS nothing that a condition could ask for: with one, what it tells is dropped.
             policy=document(
-                *(allow_service(f"{sender}.amazonaws.com", ["sns:Publish"], topic.arn, account) for sender in senders)
+                allow_service("cloudwatch.amazonaws.com", publish, topic.arn, account),
+                allow_service("events.amazonaws.com", publish, topic.arn),
             ),
             region=region,
             opts=self.own(),
@@ -115,7 +118,9 @@ class Observability(Concern):
         return made
 
     def _sized(self, alarm: Alarm) -> Alarm:
-        """Return an alarm with a threshold that follows from the database's size."""
+        """Return an alarm as it is here: a threshold by the database's size, silence by whether nodes always run."""
+        if alarm.metric == "node_ready" and self.environment.finance.hours_per_week < ALWAYS_H:
+            return replace(alarm, missing="notBreaching")
         if alarm.metric != "DatabaseConnections":
             return alarm
         return replace(alarm, threshold=float(round(BUSY * most_connections(self.environment.database))))

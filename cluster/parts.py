@@ -245,7 +245,8 @@ class Edge(Part):
     price_class: Literal["PriceClass_100", "PriceClass_All"] = "PriceClass_100"
     """From which points of presence CloudFront serves."""
     issuer: str = "https://id.automatrix.example/"
-    """Who signs the tokens that the API accepts."""
+    """Who signs the tokens that the API accepts, by RS256, with keys at `.well-known/jwks.json` that the internet can
+    read: at most ten of them, which the load balancer fetches."""
 
 
 class Observability(Part):
@@ -312,5 +313,8 @@ class Finance(Part):
     not an ordinary month. The environment's budget is the sum."""
     anomaly_threshold: Annotated[int, Field(ge=1)] = 20
     """Unexpected US dollars a day from which an anomaly is reported."""
+    anomaly_monitor: Annotated[str, Field(pattern=r"^(arn:aws:ce::\d{12}:anomalymonitor/\S+)?$")] = ""
+    """The monitor of services that the account has already, by its ARN: AWS makes one when Cost Explorer is first
+    opened, and refuses a second. Empty makes it."""
     hours_per_week: Annotated[int, Field(ge=1, le=168)] = 168
     """How long node pools run; below 168, schedules stop them out of hours."""

@@ -159,11 +159,6 @@ class Workloads(Concern):
                 ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
                 self.arn("logs", f"log-group:/{self.environment.prefix}/*"),
             ),
-            allow(
-                ["cloudwatch:PutMetricData"],
-                "*",
-                {"StringEquals": {"cloudwatch:namespace": ["AutoMatrix", "ContainerInsights"]}},
-            ),
             allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"),
         )
         self.workload(
@@ -198,18 +193,28 @@ class Workloads(Concern):
 
     def _disks(self) -> list[Mapping[str, Any]]:
         """Return what is needed of the key by who makes encrypted disks: by EC2 alone, which takes a grant for each."""
-        by_ec2 = {"StringEquals": {"kms:ViaService": f"ec2.{self.environment.region}.amazonaws.com"}}
         using = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
         return [
-            allow(using, self.keys.data.arn, by_ec2),
+            allow(using, self.keys.data.arn, self._by("ec2")),
             allow(["kms:CreateGrant"], self.keys.data.arn, {"Bool": {"kms:GrantIsForAWSResource": "true"}}),
         ]
+
+    def _by(self, service: str) -> Mapping[str, Any]:
+        return {"StringEquals": {"kms:ViaService": f"{service}.{self.environment.region}.amazonaws.com"}}
 
     def _scaling(self, interruptions: WorkQueue) -> None:
         environment = self.environment
         name = environment.prefix
-        discovered = {"StringEquals": {f"aws:ResourceTag/kubernetes.io/cluster/{name}": "owned"}}
+        of_pool = {"StringLike": {"aws:ResourceTag/karpenter.sh/nodepool": "*"}}
+        discovered = {"StringEquals": {f"aws:ResourceTag/kubernetes.io/cluster/{name}": "owned"}, **of_pool}
         requested = {"StringEquals": {f"aws:RequestTag/kubernetes.io/cluster/{name}": "owned"}}
+        # Tags say what is its own, and what it may end: it sets them on what it makes, and only tells its own apart.
+        making = {"StringEquals": {
+            **requested["StringEquals"], "ec2:CreateAction": ["RunInstances", "CreateFleet", "CreateLaunchTemplate"],
+        }}  # fmt: skip
+        naming = {**discovered, "ForAllValues:StringEquals": {
+            "aws:TagKeys": ["Name", "karpenter.sh/nodeclaim", "eks:eks-cluster-name"],
+        }}  # fmt: skip
         made = [
             self.arn("ec2", f"{kind}/*")
             for kind in (
@@ -222,54 +227,55 @@ class Workloads(Concern):
             )
         ]
         used = [f"arn:aws:ec2:{environment.region}::image/*", f"arn:aws:ec2:{environment.region}::snapshot/*"] + [
-            self.arn("ec2", f"{kind}/*") for kind in ("subnet", "security-group", "launch-template")
+            self.arn("ec2", f"{kind}/*") for kind in ("subnet", "security-group")
         ]
         describing = [f"ec2:Describe{what}" for what in (
             "AvailabilityZones", "Images", "Instances", "InstanceTypeOfferings", "InstanceTypes", "LaunchTemplates",
-            "SecurityGroups", "SpotPriceHistory", "Subnets",
+            "SecurityGroups", "SpotPriceHistory", "Subnets", "InstanceStatus", "CapacityReservations",
+            "PlacementGroups",
         )]  # fmt: skip
         nodes = self.arn("iam", f"role/{name}-node", "")
+        templates = self.arn("ec2", "launch-template/*")
         self.workload(
             "karpenter",
             ("kube-system", "karpenter"),
             allow(["ec2:RunInstances", "ec2:CreateFleet"], used),
-            allow(
-                ["ec2:RunInstances", "ec2:CreateFleet", "ec2:CreateLaunchTemplate", "ec2:CreateTags"], made, requested
-            ),
+            allow(["ec2:RunInstances", "ec2:CreateFleet"], templates, discovered),
+            allow(["ec2:RunInstances", "ec2:CreateFleet", "ec2:CreateLaunchTemplate"], made, requested),
+            allow(["ec2:CreateTags"], made, making),
+            allow(["ec2:CreateTags"], self.arn("ec2", "instance/*"), naming),
             allow(["ec2:TerminateInstances", "ec2:DeleteLaunchTemplate"], made, discovered),
             allow([*describing, "pricing:GetProducts"], "*"),
             allow(["ssm:GetParameter"], f"arn:aws:ssm:{environment.region}::parameter/aws/service/*"),
             allow(["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"], interruptions.queue.arn),
+            allow(["kms:Decrypt"], self.keys.data.arn, self._by("sqs")),
             *self._disks(),
             allow(["iam:PassRole"], nodes, {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}),
-            allow(
-                [
-                    "iam:GetInstanceProfile",
-                    "iam:CreateInstanceProfile",
-                    "iam:DeleteInstanceProfile",
-                    "iam:TagInstanceProfile",
-                    "iam:AddRoleToInstanceProfile",
-                    "iam:RemoveRoleFromInstanceProfile",
-                ],
-                self.arn("iam", f"instance-profile/{name}_*", ""),
-            ),
+            allow(["iam:GetInstanceProfile"], self.arn("iam", f"instance-profile/{name}-node", "")),
+            allow(["iam:ListInstanceProfiles"], "*"),
             allow(["eks:DescribeCluster"], self.arn("eks", f"cluster/{name}")),
         )
 
     def _balancing(self) -> None:
+        """Let the controller make load balancers; the role that AWS needs for the first one in an account is there."""
+        if not self.environment.stands_in:
+            service = "elasticloadbalancing.amazonaws.com"
+            aws.iam.ServiceLinkedRole("elasticloadbalancing", aws_service_name=service, opts=self.own())
         describe = [f"ec2:Describe{what}" for what in (
             "AccountAttributes", "Addresses", "AvailabilityZones", "InternetGateways", "Vpcs", "Subnets",
-            "SecurityGroups", "Instances", "NetworkInterfaces", "Tags",
-        )] + [f"elasticloadbalancing:Describe{what}" for what in (
+            "SecurityGroups", "Instances", "NetworkInterfaces", "Tags", "RouteTables", "IpamPools",
+        )] + ["ec2:GetSecurityGroupsForVpc"] + [f"elasticloadbalancing:Describe{what}" for what in (
             "LoadBalancers", "LoadBalancerAttributes", "Listeners", "ListenerCertificates", "ListenerAttributes",
             "Rules", "TargetGroups", "TargetGroupAttributes", "TargetHealth", "Tags", "SSLPolicies",
+            "CapacityReservation", "TrustStores",
         )]  # fmt: skip
         changing = [f"elasticloadbalancing:{what}" for what in (
             "CreateLoadBalancer", "CreateTargetGroup", "CreateListener", "CreateRule", "ModifyListener", "ModifyRule",
             "ModifyLoadBalancerAttributes", "ModifyTargetGroup", "ModifyTargetGroupAttributes", "RegisterTargets",
             "DeregisterTargets", "SetSecurityGroups", "SetSubnets", "SetWebAcl", "DeleteLoadBalancer",
             "DeleteTargetGroup", "DeleteListener", "DeleteRule", "AddTags", "RemoveTags",
-            "AddListenerCertificates", "RemoveListenerCertificates",
+            "AddListenerCertificates", "RemoveListenerCertificates", "ModifyListenerAttributes", "SetRulePriorities",
+            "SetIpAddressType", "ModifyIpPools", "ModifyCapacityReservation",
         )]  # fmt: skip
         balancing = [
             self.arn("elasticloadbalancing", f"{kind}/*")

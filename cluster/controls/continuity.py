@@ -118,7 +118,10 @@ def spending_is_watched(facts: Facts) -> Gaps:
                 yield Gap(budget.key, "notifications", f"tells nobody at {percent} % {kind.lower()}")
     yield from _tiers(facts)
     monitors = facts.of("costexplorer/anomalyMonitor:AnomalyMonitor")
-    if not monitors:
+    told = [one for one in facts.of("costexplorer/anomalySubscription:AnomalySubscription") if one.get("subscribers")]
+    # An account has one monitor of services: where AWS has made it, it is named and not made.
+    named = any(str(arn).startswith("arn:") for one in told for arn in one.get("monitorArnLists") or ())
+    if not monitors and not named:
         yield Gap("", "", "no monitor looks for unusual cost")
     for monitor in monitors:
         found = facts.attached(monitor, "costexplorer/anomalySubscription:AnomalySubscription", "monitorArnLists")

@@ -17,6 +17,7 @@ from cluster.catalogue import ADDONS_ACCOUNT
 from cluster.declared.base import Declaring
 from cluster.declared.entrance import Entrance
 from cluster.declared.nodes import Nodes
+from cluster.declared.telemetry import Telemetry
 from cluster.declared.ways import WAYS, Ways
 from cluster.graph.model import Graph, Reference, Resource
 from cluster.specification import Environment
@@ -35,6 +36,7 @@ def declared(environment: Environment, graph: Graph) -> list[Resource]:
         *Ways(environment, graph).policies(),
         *inside.secrets(),
         *inside.registries(),
+        *Telemetry(environment, graph).collector(),
         *entrance.gateway(),
         *entrance.balancer(),
         *nodes.node_pools(),

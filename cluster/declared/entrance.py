@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cluster.catalogue import EDGE_TLS_POLICY
+from cluster.catalogue import EDGE_TLS_POLICY, GATEWAY_PORT
 from cluster.declared.base import Declaring
 from cluster.graph.model import Json, Reference, Resource, short_type
 
 BALANCER = "aws-load-balancer-controller"
-GATEWAY_PORT = 8000
+SERVICE, SERVICE_PORT = "traefik", 80
+"""Their Service, as charts/gateway makes it."""
+ENTRANCE = "entrance"
+"""The load balancer's Gateway; `web` beside it is the gateway's own, to which services bind their routes."""
+GATEWAY_CLASS = "alb"
 API = "/api"
 HEALTH = "/api/health"
-"""Asked by health checks, which have no token."""
+"""Asked from outside, without a token."""
+ANSWERS = "200-404"
+"""What a gateway's pod that works answers the load balancer, which asks it for no name that it serves."""
 
 
 class Entrance(Declaring):
@@ -22,6 +28,8 @@ class Entrance(Declaring):
         """The way from the load balancer to the hub, and what the load balancer is like."""
         environment = self._environment
         place = "automatrix-gateway"
+        made_by = {"controllerName": "gateway.k8s.aws/alb"}
+        yield self._object("gateway.networking.k8s.io/v1", "GatewayClass", ("", GATEWAY_CLASS), {"spec": made_by})
         listener: dict[str, Json] = {
             "protocolPort": "HTTPS:443",
             "defaultCertificate": self._ref("acm.CertificateValidation/origin", "certificateArn"),
@@ -37,7 +45,9 @@ class Entrance(Declaring):
         }
         if environment.edge.firewall:
             settings["wafV2"] = {"webACL": self._ref("wafv2.WebAcl/balancer", "arn")}
-        yield self._object("gateway.k8s.aws/v1beta1", "LoadBalancerConfiguration", (place, "web"), {"spec": settings})
+        yield self._object(
+            "gateway.k8s.aws/v1beta1", "LoadBalancerConfiguration", (place, ENTRANCE), {"spec": settings}
+        )
         token = {
             "actions": [
                 {
@@ -51,28 +61,31 @@ class Entrance(Declaring):
         }
         yield self._object("gateway.k8s.aws/v1beta1", "ListenerRuleConfiguration", (place, "token"), {"spec": token})
         entrance = {
-            "gatewayClassName": "alb",
+            "gatewayClassName": GATEWAY_CLASS,
             "infrastructure": {
-                "parametersRef": {"group": "gateway.k8s.aws", "kind": "LoadBalancerConfiguration", "name": "web"}
+                "parametersRef": {"group": "gateway.k8s.aws", "kind": "LoadBalancerConfiguration", "name": ENTRANCE}
             },
             "listeners": [
                 {"name": "https", "port": 443, "protocol": "HTTPS", "hostname": f"origin.{environment.edge.domain}"}
             ],
         }
-        yield self._object("gateway.networking.k8s.io/v1", "Gateway", (place, "web"), {"spec": entrance})
+        yield self._object("gateway.networking.k8s.io/v1", "Gateway", (place, ENTRANCE), {"spec": entrance})
         yield self._routes(place)
         target = {
-            "targetReference": {"kind": "Service", "name": "traefik"},
-            "defaultConfiguration": {"targetType": "ip", "healthCheckConfig": {"healthCheckPath": HEALTH}},
+            "targetReference": {"kind": "Service", "name": SERVICE},
+            "defaultConfiguration": {
+                "targetType": "ip",
+                "healthCheckConfig": {"healthCheckPath": "/", "matcher": {"httpCode": ANSWERS}},
+            },
         }
-        yield self._object("gateway.k8s.aws/v1beta1", "TargetGroupConfiguration", (place, "traefik"), {"spec": target})
+        yield self._object("gateway.k8s.aws/v1beta1", "TargetGroupConfiguration", (place, SERVICE), {"spec": target})
 
     def _routes(self, place: str) -> Resource:
         """What is let through: health checks and a browser's questions as they come, all else with a verified token."""
-        backend = [{"name": "traefik", "port": GATEWAY_PORT}]
+        backend = [{"name": SERVICE, "port": SERVICE_PORT}]
         token = {"group": "gateway.k8s.aws", "kind": "ListenerRuleConfiguration", "name": "token"}
         spec = {
-            "parentRefs": [{"name": "web", "sectionName": "https"}],
+            "parentRefs": [{"name": ENTRANCE, "sectionName": "https"}],
             "rules": [
                 {
                     "matches": [
@@ -154,7 +167,7 @@ class Entrance(Declaring):
                 "expected": {"count": 1, "publicAddresses": len(zones)},
             },
             BALANCER,
-            (f"{short_type('kubernetes:gateway.networking.k8s.io/v1:Gateway')}/automatrix-gateway.web",),
+            (f"{short_type('kubernetes:gateway.networking.k8s.io/v1:Gateway')}/automatrix-gateway.{ENTRANCE}",),
         )
         yield made
         group = self._resource(
@@ -165,7 +178,7 @@ class Entrance(Declaring):
                 "protocol": "HTTP",
                 "port": GATEWAY_PORT,
                 "vpcId": self._ref("ec2.Vpc/main", "id"),
-                "healthCheck": {"path": HEALTH},
+                "healthCheck": {"path": "/", "matcher": ANSWERS},
                 "tags": tags,
             },
             BALANCER,

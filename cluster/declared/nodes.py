@@ -74,7 +74,7 @@ class Nodes(Declaring):
         disk = {"volumeSize": f"{NODE_DISK_GB}Gi", "volumeType": "gp3", "encrypted": True}
         spec = {
             "amiSelectorTerms": [{"alias": "bottlerocket@latest"}],
-            "role": self._ref("iam.Role/node", "name"),
+            "instanceProfile": self._ref("iam.InstanceProfile/node", "name"),
             "subnetSelectorTerms": [{"tags": {"karpenter.sh/discovery": self._environment.prefix}}],
             "securityGroupSelectorTerms": [{"id": str(Reference(CLUSTER, "vpcConfig.clusterSecurityGroupId"))}],
             "metadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit": 1, "httpEndpoint": "enabled"},
@@ -82,7 +82,8 @@ class Nodes(Declaring):
             "blockDeviceMappings": [
                 {"deviceName": "/dev/xvdb", "ebs": {**disk, "kmsKeyID": self._ref("kms.Key/data", "arn")}}
             ],
-            "tags": self._tags(),
+            # Karpenter says itself whose a node is, and refuses a class that says so.
+            "tags": {key: value for key, value in self._tags().items() if not key.startswith("kubernetes.io/")},
         }
         return self._object("karpenter.k8s.aws/v1", "EC2NodeClass", ("", "default"), {"spec": spec})
 
@@ -109,7 +110,7 @@ class Nodes(Declaring):
                     "subnetIds": subnets,
                     "vpcSecurityGroupIds": [group],
                     "associatePublicIpAddress": False,
-                    "iamInstanceProfile": self._ref("iam.Role/node", "name"),
+                    "iamInstanceProfile": self._ref("iam.Role/node" if auto else "iam.InstanceProfile/node", "name"),
                     "tags": self._tags(),
                     "expected": {
                         "count": count,

@@ -1,9 +1,10 @@
-"""What the platform's own namespaces are let do: all of them are closed by default, and controllers work in them.
+"""What pods are let do: all namespaces are closed by default, and somebody works in each of them.
 
 In:  the environment. Out: a NetworkPolicy for each namespace beside the one that denies.
 
-Whoever controls something calls the cluster's API and AWS's, both on 443; who is called by the API server, the load
-balancer or a scraper is let in on that port only. Namespaces of tenants have the policies of their charts.
+Everybody asks for names, calls the cluster's API and AWS's, both on 443, and asks the agent on the node for the
+credentials of its role. Who is called by the API server, the load balancer or a scraper is let in on that port only.
+Tenants reach the stores besides; who may call them is said by their charts.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cluster.catalogue import CACHE_PORT, DATABASE_PORT, GATEWAY_PORT
 from cluster.declared.base import Declaring
-from cluster.declared.entrance import GATEWAY_PORT
 from cluster.graph.model import Json, Resource
 
+AGENT, AGENT_PORT = "169.254.170.23/32", 80
+"""Where the agent of Pod Identity answers on each node."""
+TRACES, TRACES_PORTS = "automatrix-observability", (4317, 4318)
+"""Where the collector takes traces, by gRPC and HTTP."""
 METRICS_PORTS = (8080, 8082, 9090, 9100)
 """Where the platform and the services answer the scraper."""
 
@@ -48,11 +53,9 @@ class Ways(Declaring):
             inward = [{"from": [{"ipBlock": {"cidr": inside}}], "ports": _tcp(*way.inward)}] if way.inward else []
             scraper = {"namespaceSelector": {"matchLabels": {_NAME: "automatrix-observability"}}}
             inward.append({"from": [scraper], "ports": _tcp(*METRICS_PORTS)})
-            dns = {"namespaceSelector": {"matchLabels": {_NAME: "kube-system"}}}
-            outward: list[dict[str, Json]] = [
-                {"to": [dns], "ports": [{"protocol": kind, "port": 53} for kind in ("UDP", "TCP")]},
-                {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": _tcp(443)},
-            ]
+            if namespace == TRACES:
+                inward.append({"from": [{"namespaceSelector": {}}], "ports": _tcp(*TRACES_PORTS)})
+            outward = self._outward()
             if way.pods:
                 outward.append({"to": [{"namespaceSelector": {}}]})
             spec = {
@@ -62,6 +65,32 @@ class Ways(Declaring):
                 "egress": outward,
             }
             yield self._object("networking.k8s.io/v1", "NetworkPolicy", (namespace, "platform"), {"spec": spec})
+        yield self._tenant()
+
+    def _outward(self) -> list[dict[str, Json]]:
+        """What every namespace calls."""
+        dns = {"namespaceSelector": {"matchLabels": {_NAME: "kube-system"}}}
+        return [
+            {"to": [dns], "ports": [{"protocol": kind, "port": 53} for kind in ("UDP", "TCP")]},
+            {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": _tcp(443)},
+            {"to": [{"ipBlock": {"cidr": AGENT}}], "ports": _tcp(AGENT_PORT)},
+        ]
+
+    def _tenant(self) -> Resource:
+        """What the hub calls: the stores besides, and its own pods."""
+        network = self._environment.network
+        stores = [str(network.subnet("isolated", index)) for index in range(len(network.zones))]
+        outward = [
+            *self._outward(),
+            {
+                "to": [{"ipBlock": {"cidr": cidr}} for cidr in stores],
+                "ports": _tcp(DATABASE_PORT, CACHE_PORT),
+            },
+            {"to": [{"podSelector": {}}]},
+            {"to": [{"namespaceSelector": {"matchLabels": {_NAME: TRACES}}}], "ports": _tcp(*TRACES_PORTS)},
+        ]
+        spec = {"podSelector": {}, "policyTypes": ["Egress"], "egress": outward}
+        return self._object("networking.k8s.io/v1", "NetworkPolicy", (self._namespace, "platform"), {"spec": spec})
 
 
 _NAME = "kubernetes.io/metadata.name"

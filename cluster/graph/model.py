@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -51,6 +51,15 @@ class Reference:
 def references(value: Json) -> tuple[Reference, ...]:
     """Return every reference inside a value, each once, in the order of first appearance."""
     return tuple(dict.fromkeys(reference for _, reference in _walk(value, "")))
+
+
+def filled(value: Json, answer: Callable[[Reference], str]) -> Json:
+    """Return a value in which every reference is replaced by its answer."""
+    if isinstance(value, str):
+        return _REFERENCE.sub(lambda match: answer(Reference(match["key"], match["attribute"])), value)
+    if isinstance(value, Mapping):
+        return {name: filled(item, answer) for name, item in value.items()}
+    return [filled(item, answer) for item in value] if isinstance(value, list) else value
 
 
 def _walk(value: Json, path: str) -> Iterator[tuple[str, Reference]]:
@@ -96,6 +105,8 @@ class Resource:
     taggable: bool = False
     """Whether its type has tags."""
     protect: bool = False
+    ignored: tuple[str, ...] = ()
+    """Inputs that the program sets once, or never, and then leaves to AWS."""
 
     @property
     def key(self) -> str:
@@ -241,16 +252,12 @@ class Graph:
 
         What only AWS can know (ids, ARNs, end points) stays a reference.
         """
-        if isinstance(value, str):
-            return _REFERENCE.sub(self._known, value)
-        if isinstance(value, Mapping):
-            return {name: self.resolved(item) for name, item in value.items()}
-        return [self.resolved(item) for item in value] if isinstance(value, list) else value
+        return filled(value, self._known)
 
-    def _known(self, match: re.Match[str]) -> str:
-        source = self.get(match["key"])
-        found = source.get(match["attribute"]) if source else None
-        return str(self.resolved(found)) if isinstance(found, str | int) else match[0]
+    def _known(self, one: Reference) -> str:
+        source = self.get(one.key)
+        found = source.get(one.attribute) if source else None
+        return str(self.resolved(found)) if isinstance(found, str | int) else str(one)
 
     def uses(self, key: str) -> tuple[Edge, ...]:
         """Return what a resource needs."""
@@ -325,5 +332,8 @@ class Graph:
     def from_json(cls, text: str) -> Graph:
         """Return the graph that `to_json` wrote."""
         content = json.loads(text)
-        rows = [Resource(**{**row, "after": tuple(row["after"])}) for row in content["resources"]]
+        rows = [
+            Resource(**{**row, "after": tuple(row["after"]), "ignored": tuple(row.get("ignored", ()))})
+            for row in content["resources"]
+        ]
         return cls(content["environment"], tuple(rows))

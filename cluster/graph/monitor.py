@@ -78,6 +78,7 @@ class Monitor:
             is_component=not request.custom,
             taggable=is_taggable(request.type),
             protect=request.protect,
+            ignored=tuple(sorted(request.ignoreChanges)),
         )
         answers = self.add(resource)
         if request.remote:

@@ -59,6 +59,11 @@ CALLS: dict[str, Call] = {
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": Call(
         "iam", "attach_role_policy", lambda i: {"RoleName": i["role"], "PolicyArn": i["policyArn"]},
     ),
+    "aws:iam/instanceProfile:InstanceProfile": Call(
+        "iam", "create_instance_profile", lambda i: {"InstanceProfileName": i["name"]},
+        {"id": "InstanceProfile.InstanceProfileName", "name": "InstanceProfile.InstanceProfileName"},
+        (Then("add_role_to_instance_profile", lambda i: {"InstanceProfileName": i["name"], "RoleName": i["role"]}),),
+    ),
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": Call(
         "iam", "create_open_id_connect_provider",
         lambda i: {"Url": i["url"], "ClientIDList": i["clientIdLists"], "ThumbprintList": ["0" * 40]},

@@ -96,6 +96,9 @@ def _version(what: str, one: Resource, known: Support | None, today: date, price
     monthly = None
     if known.price:
         monthly = (prices.value(known.price) - prices.value(known.instead)) * prices.hours_per_month
+    if monthly is not None and one.get("upgradePolicy.supportType") == "STANDARD":
+        then = f"AWS upgrades it by itself, tested or not; to stay (support EXTENDED) costs {monthly:,.2f} a month more"
+        return End(what, one.key, known.ends, then, None, known.source, today)
     return End(what, one.key, known.ends, known.then, monthly, known.source, today)
 
 

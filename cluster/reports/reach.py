@@ -1,11 +1,12 @@
 """The view of reach: which workload can reach which store, or the internet, and what exactly lets it.
 
 In:  a graph.
-Out: a `Path` for each workload and target, with a verdict of four layers: route, network ACL, security group, role. A
-     path is open when all of them are; `difference` says what a change opens or closes.
+Out: a `Path` for each workload and target, with a verdict of five layers: route, network ACL, security group, the
+     namespace's network policy, role. A path is open when all of them are; `difference` says what a change opens or
+     closes.
 
 Workloads are the service accounts that have a role. All pods of a cluster share the security group of its nodes, so
-that for stores the role decides. Network policies come on top: they are the charts' own and only ever close. Of AWS's
+that for stores the role decides. Of network policies those of a whole namespace count; charts close more. Of AWS's
 managed policies only those that allow nearly everything are known; statements that deny are not counted as closing, and
 conditions not at all. A store's own policy counts, and so does that of an end point. Of the load balancer it says
 whether it reaches the pods.
@@ -22,10 +23,11 @@ from typing import Literal
 from cluster.controls.facts import Decisions, Facts
 from cluster.controls.identity import ALL_KEYS
 from cluster.controls.network_facts import WORLD_4, covers
+from cluster.controls.outward import lets_out
 from cluster.controls.policies import Statement, statements
 from cluster.graph.model import Graph, Resource, references
 
-LayerName = Literal["route", "acl", "group", "role"]
+LayerName = Literal["route", "acl", "group", "policy", "role"]
 INTERNET, PODS = "internet", "pods"
 ANSWER_PORT = 49152
 """One of the ports that Linux takes for its end of a connection."""
@@ -171,9 +173,20 @@ class _View:
             workload = f"{one.get('namespace')}/{one.get('serviceAccount')}"
             if role is None:
                 continue
-            yield Path(workload, INTERNET, internet)
+            namespace = str(one.get("namespace"))
+            yield Path(workload, INTERNET, (*internet, self._policy(namespace, [WORLD_4], HTTPS)))
             for kind, store, network in stores:
-                yield Path(workload, store.key, (*network, self._role(role, kind, store)))
+                places = [str(each.get("cidrBlock")) for each in self._places(kind, store)] or [WORLD_4]
+                policy = self._policy(namespace, places, int(store.get("port") or HTTPS))
+                yield Path(workload, store.key, (*network, policy, self._role(role, kind, store)))
+
+    def _policy(self, namespace: str, places: Sequence[str], port: int) -> Layer:
+        by = [lets_out(self.facts, namespace, place, port) for place in places]
+        return Layer("policy", all(by), by[0] if all(by) else f"{namespace} lets nobody to port {port}")
+
+    def _places(self, kind: Kind, store: Resource) -> tuple[Resource, ...]:
+        holder = self.graph.target(store.get(kind.subnets)) if kind.subnets else None
+        return self.graph.targets(holder.get("subnetIds")) if holder is not None else ()
 
     def _internet(self) -> tuple[Layer, ...]:
         ways = [route for one in self.subnets for route in self.networks.routes(one) if route.destination == WORLD_4]
@@ -226,8 +239,7 @@ class _View:
 
     def _inside(self, kind: Kind, store: Resource) -> tuple[Layer, ...]:
         port = int(store.get("port") or 0)
-        holder = self.graph.target(store.get(kind.subnets))
-        subnets = self.graph.targets(holder.get("subnetIds")) if holder is not None else ()
+        subnets = self._places(kind, store)
         networks = {str(one.get("vpcId")) for one in (*subnets, *self.subnets)}
         near = len(networks) == 1 and bool(subnets)
         return (

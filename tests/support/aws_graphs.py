@@ -58,6 +58,12 @@ def reported(name: str) -> Report:
     return report(graph(name), profile(load(name)))
 
 
+@cache
+def stack_reported(name: str) -> Report:
+    """Return the view of cost of one of the stacks."""
+    return report(stack_graph(name), profile(stack(name).environment))
+
+
 def changed(environment: Environment, part: str, **fields: object) -> Environment:
     """Return an environment in which one part has other values, checked again."""
     content = environment.model_dump()

@@ -65,8 +65,8 @@ one manifest from the laptop to prod, GitOps by an engine that runs in the clust
 
 ## Follows from it
 
-Versions have to be raised twice a year ([expiry](../architecture/expiry.md)); forgetting it costs
-{money((load().value("eks.extended_support") - load().value("eks.cluster")) * load().hours_per_month)} a month for each cluster. Nodes, add-ons and policies are ours to run.
+Versions have to be raised twice a year ([expiry](../architecture/expiry.md)), or AWS does it on a day of its own; to put that off
+would cost {money((load().value("eks.extended_support") - load().value("eks.cluster")) * load().hours_per_month)} a month for each cluster. Nodes, add-ons and policies are ours to run.
 We would think again if nobody used an operator for half a year, or if a tenant asked for nothing but one small service.
 """
 

@@ -148,6 +148,9 @@ def _leave(estate: Estate, environment: str) -> tuple[str, ...]:
         f".venv/bin/python -m cluster.standing wanted.json {environment}.json > import.json",
         f"pulumi import --stack {stack} --file import.json --generate-code=false --yes",
         f"pulumi up --stack {stack}",
+        f"pulumi stack export --stack {stack} | .venv/bin/python -m cluster.manifests {stack} > objects.yaml",
+        "kubectl apply --server-side -f objects.yaml # in the cluster that is new, as at its first installation",
+        f"aws s3 sync <folder of the built site> s3://{name.removesuffix('-hub')}-assets-<account> --region {region}",
         # the program's own instances are there now
         f"aws rds failover-db-cluster --db-cluster-identifier {name} --region {region}",
         f"aws rds delete-db-instance --db-instance-identifier {name}-first --region {region}",

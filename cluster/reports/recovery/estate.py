@@ -69,6 +69,11 @@ class Estate:
         found = [one for one in self.graph.of_type("aws:s3/bucket:Bucket") if one.key not in kept]
         return tuple(one.name for one in found if one.name in ("audit", "access-logs"))
 
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Names of the buckets whose files somebody builds and publishes, and can again."""
+        return tuple(one.name for one in self.graph.of_type("aws:s3/bucket:Bucket") if one.name == "assets")
+
     def versioned(self, bucket: Resource) -> bool:
         """Whether what is overwritten or deleted in a bucket can be had back."""
         return any(

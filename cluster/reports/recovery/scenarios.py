@@ -174,6 +174,7 @@ def _region(estate: Estate) -> Scenario:
     if not images:
         steps.append(Step.of(PLATFORM, "images are built again", "images", "no replication of the registry"))
     gaps = [f"{name}: records are in one Region only and lost with it" for name in estate.records]
+    gaps += [f"{name}: static files are in one Region only; they are published again" for name in estate.published]
     if estate.graph.of_type("aws:sqs/queue:Queue"):
         gaps.append("jobs that wait in the queue are lost; the database says which were not done")
     if estate.home == CONTROL_REGION:

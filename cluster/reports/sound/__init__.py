@@ -11,12 +11,20 @@ from __future__ import annotations
 
 from cluster.controls.facts import Decisions, Facts
 from cluster.graph.model import Graph
-from cluster.reports.sound import access, encryption, inside, order, telling
+from cluster.reports.sound import access, encryption, entrance, inside, order, stores, telling
 from cluster.reports.sound.model import Fault
 
 __all__ = ["Fault", "sound"]
 
-CHECKS = (*encryption.CHECKS, *order.CHECKS, *access.CHECKS, *inside.CHECKS, *telling.CHECKS)
+CHECKS = (
+    *encryption.CHECKS,
+    *order.CHECKS,
+    *access.CHECKS,
+    *stores.CHECKS,
+    *entrance.CHECKS,
+    *inside.CHECKS,
+    *telling.CHECKS,
+)
 
 
 def sound(graph: Graph) -> tuple[Fault, ...]:

@@ -76,4 +76,29 @@ def emergency(facts: Facts) -> Faults:
             yield Fault(role.key, "cannot find the cluster: it may not eks:DescribeCluster")
 
 
-CHECKS = (passing, backups, passwords, places, emergency)
+def windows(facts: Facts) -> Faults:
+    """AWS Backup begins neither in a database's own window nor in the hour before it: it would fail, every day."""
+    plans = [rule for one in facts.of("backup/plan:Plan") for rule in one.get("rules") or ()]
+    for one in facts.of("rds/cluster:Cluster", "rds/instance:Instance"):
+        window = str(one.get("preferredBackupWindow") or one.get("backupWindow") or "")
+        for rule in plans if one.get("tags.backup") == "true" else ():
+            if not window:
+                yield Fault(one.key, "has its own backups at a time that AWS chooses, and AWS Backup may meet them")
+                continue
+            begins, ends = (_minutes(each) for each in window.split("-"))
+            first = _minute(str(rule.get("schedule")))
+            if first < ends and begins - 60 < first + int(rule.get("startWindow") or 480):
+                yield Fault(one.key, f"is not backed up: {rule.get('ruleName')} begins within an hour of {window}")
+
+
+def _minutes(clock: str) -> int:
+    hours, _, minutes = clock.partition(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def _minute(schedule: str) -> int:
+    minute, hour, *_ = schedule.removeprefix("cron(").split()
+    return int(hour) * 60 + int(minute)
+
+
+CHECKS = (passing, backups, passwords, places, emergency, windows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.controls.facts import Facts
-from cluster.controls.policies import statements
+from cluster.controls.policies import Statement, statements
 from cluster.graph.model import Json, Resource
 from cluster.reports.sound.model import Fault, Faults
 
@@ -87,4 +87,33 @@ def services(facts: Facts) -> Faults:
             yield Fault(one.key, f"is in {facts.graph.region(one)}, and {key.key} is not")
 
 
-CHECKS = (disks, made_disks, services)
+def readers(facts: Facts) -> Faults:
+    """Who reads a queue that is encrypted may use its key, by way of the queue."""
+    for role in facts.of("iam/role:Role"):
+        granted = [
+            one
+            for policy in facts.attached(role, "iam/rolePolicy:RolePolicy", "role")
+            for one in statements(policy, "policy")
+            if one.allows
+        ]
+        queues = {
+            queue.key: queue
+            for one in granted
+            if one.covers("sqs:ReceiveMessage")
+            for each in one.resources
+            for queue in facts.graph.targets(each)
+            if queue.type == "aws:sqs/queue:Queue"
+        }
+        for queue in queues.values():
+            for key in _keys(facts, queue.get("kmsMasterKeyId")):
+                if not any(_decrypts(facts, one, key) for one in granted):
+                    yield Fault(role.key, f"reads nothing of {queue.key}: it may not kms:Decrypt with {key.key}")
+
+
+def _decrypts(facts: Facts, one: Statement, key: Resource) -> bool:
+    by = one.condition("kms:ViaService")
+    meant = any(key in facts.graph.targets(each) for each in one.resources)
+    return meant and one.covers("kms:Decrypt") and (not by or any(each.startswith("sqs.") for each in by))
+
+
+CHECKS = (disks, made_disks, services, readers)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from cluster.controls.facts import Facts
 from cluster.controls.manifests import POD_TEMPLATES
+from cluster.controls.network_facts import WORLD_4
+from cluster.controls.outward import POLICY, closing, lets_out
+from cluster.graph.model import Resource
 from cluster.reports.sound.model import Fault, Faults
 
 ACCOUNT = "kubernetes:core/v1:ServiceAccount"
-POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+AGENT = ("169.254.170.23/32", 80)
+"""Where the agent of Pod Identity answers."""
+PROFILE = "aws:iam/instanceProfile:InstanceProfile"
+RESERVED = ("kubernetes.io/cluster", "eks:eks-cluster-name", "karpenter.sh/", "karpenter.k8s.aws/")
 
 
 def accounts(facts: Facts) -> Faults:
@@ -39,19 +45,33 @@ def restricted(facts: Facts) -> Faults:
 
 
 def closed(facts: Facts) -> Faults:
-    """A namespace of the platform that is closed by default has a policy that opens what it needs.
+    """A namespace that is closed by default has a policy that opens what its pods need: names, APIs, credentials."""
+    roles = {
+        one.get("namespace"): facts.graph.target(one.get("roleArn"))
+        for one in facts.of("eks/podIdentityAssociation:PodIdentityAssociation")
+    }
+    for namespace in sorted({str(one.get("metadata.namespace")) for one in facts.of(POLICY)}):
+        deny = f"kubernetes.NetworkPolicy/{namespace}.default-deny"
+        if not lets_out(facts, namespace, WORLD_4, 443):
+            yield Fault(deny, "shuts its own pods off from every API")
+        if namespace in roles and not lets_out(facts, namespace, *AGENT):
+            yield Fault(deny, "shuts its pods off from the agent that gives them the credentials of their role")
+        if not any(53 in _ports(one) for one in closing(facts, namespace)) and closing(facts, namespace):
+            yield Fault(deny, "lets nobody ask for a name")
 
-    A tenant's has those of its chart.
-    """
-    policies: dict[str, int] = {}
-    for one in facts.of(POLICY):
-        opens = bool(one.get("spec.egress"))
-        policies[one.get("metadata.namespace")] = policies.get(one.get("metadata.namespace"), 0) + opens
-    for namespace, opening in policies.items():
-        if not opening and not str(namespace).startswith("hub-"):
-            yield Fault(
-                f"kubernetes.NetworkPolicy/{namespace}.default-deny", "shuts its own controllers off from every API"
-            )
+
+def _ports(policy: Resource) -> set[int]:
+    return {each.get("port") for rule in policy.get("spec.egress") or () for each in rule.get("ports") or ()}
+
+
+def classes(facts: Facts) -> Faults:
+    """Karpenter marks what is its own itself, and its API refuses a class that does; nor may it make profiles."""
+    for one in facts.of("kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"):
+        for tag in one.get("spec.tags") or {}:
+            if tag.startswith(RESERVED):
+                yield Fault(one.key, f"is refused: the tag {tag} is Karpenter's own")
+        if not any(each.type == PROFILE for each in facts.graph.targets(one.get("spec.instanceProfile") or "")):
+            yield Fault(one.key, "starts no node: its machines are given no role")
 
 
 def storage(facts: Facts) -> Faults:
@@ -75,4 +95,4 @@ def tokens(facts: Facts) -> Faults:
             yield Fault(one.key, "does nothing: no route names it")
 
 
-CHECKS = (accounts, restricted, closed, storage, tokens)
+CHECKS = (accounts, restricted, closed, classes, storage, tokens)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.mutations.case import add, alter, fails, lose
 
 BALANCER = "lb.LoadBalancer/web"
-SETTINGS = "kubernetes.LoadBalancerConfiguration/automatrix-gateway.web"
+SETTINGS = "kubernetes.LoadBalancerConfiguration/automatrix-gateway.entrance"
 
 EDGE = (
     fails(

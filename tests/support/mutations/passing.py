@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cluster.environments import PROD
 from tests.support.mutations.case import (
     DATABASE,
     DECRYPT,
@@ -82,7 +83,7 @@ PASSING = (
     Case(
         "approved-registries",
         "an image of ours, by its address",
-        deployment("333333333333.dkr.ecr.us-east-1.amazonaws.com/automatrix/hub:1"),
+        deployment(f"{PROD.account_id}.dkr.ecr.{PROD.region}.amazonaws.com/automatrix/hub:1"),
     ),
     Case(
         "no-plaintext-secrets", "a password from elsewhere", alter(DATABASE, "masterPassword", {"$secret": "(hidden)"})

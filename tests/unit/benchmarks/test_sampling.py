@@ -3,8 +3,9 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-from tests.benchmarks.sampling import MIB, Watch, descendants, resident
+from tests.benchmarks.sampling import MIB, Watch, descendants, resident, used_by
 
 PARENT = """
 import subprocess, sys
@@ -42,3 +43,12 @@ def test_a_process_that_is_gone_holds_nothing() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     assert resident(process.pid) == 0
+
+
+def test_what_a_command_takes_is_its_own_and_not_what_its_starter_holds(tmp_path: Path) -> None:
+    held = b"x" * (256 * MIB)
+    found = used_by([sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
+    assert len(held) == 256 * MIB
+    assert found.code == 3
+    assert 0 < found.peak < 128 * MIB
+    assert found.seconds > 0

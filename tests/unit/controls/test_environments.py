@@ -204,3 +204,12 @@ def test_every_threat_has_controls_of_the_catalogue_that_are_judged_in_productio
         assert set(threat.controls) <= known, threat.says
         assert row[4].startswith(tuple("123456789")), "something holds in production"
         assert row[4].partition(" ")[0].endswith(f"/{len(threat.controls)}"), "all of them are judged there"
+
+
+def test_a_monitor_that_the_account_has_already_is_subscribed_to_and_not_made_twice() -> None:
+    standing = "arn:aws:ce::222222222222:anomalymonitor/0f5d1e8c"
+    found = aws_graphs.captured(aws_graphs.changed(load("staging"), "finance", anomaly_monitor=standing))
+    assert not found.of_type("aws:costexplorer/anomalyMonitor:AnomalyMonitor")
+    assert not [one for one in assess(found, DECISIONS).open if one.control == "budget-and-anomaly-monitor"]
+    silent = found.altered("costexplorer.AnomalySubscription/services", "subscribers", [])
+    assert "no monitor looks for unusual cost" in str([str(one) for one in assess(silent, DECISIONS).open])

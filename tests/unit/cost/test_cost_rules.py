@@ -57,9 +57,12 @@ def lines(found: Cost, key: str) -> dict[str, float]:
     return {line.what: line.amount.expected for line in found.lines if line.resource == key}
 
 
-def test_a_version_out_of_support_costs_six_times() -> None:
-    outdated = graph("prod").altered("eks.Cluster/cluster-eksCluster", "version", "1.34")
+def test_a_version_that_stays_out_of_support_costs_six_times_and_one_that_aws_upgrades_nothing() -> None:
+    upgraded = graph("prod").altered("eks.Cluster/cluster-eksCluster", "version", "1.34")
+    outdated = upgraded.altered("eks.Cluster/cluster-eksCluster", "upgradePolicy.supportType", "EXTENDED")
     usage = profile(PROD)
+    same = [cost(upgraded, usage, today=date(2026, 12, day)).total.expected for day in (2, 3)]
+    assert same[0] == same[1]
     before = cost(outdated, usage, today=date(2026, 12, 2)).total.expected
     after = cost(outdated, usage, today=date(2026, 12, 3)).total.expected
     assert after - before == pytest.approx(730 * 0.50)

@@ -192,7 +192,7 @@ def test_json_has_every_line_with_its_source_and_adds_up(name: str) -> None:
 def test_text_and_markdown_say_the_total_and_the_marks(show: object) -> None:
     assert callable(show)
     text = show(reported("prod"))
-    assert "1,969.06" in text
+    assert "1,971.46" in text
     assert "by karpenter" in text
     assert "the data has no price of restore tests" in text
 

@@ -24,10 +24,16 @@ def end(resource: str, name: str = "prod", today: date = TODAY, version: str = "
     return next(one for one in expiry(seen, today, waivers=()) if one.resource == resource)
 
 
-def test_kubernetes_costs_365_dollars_a_month_more_after_its_end() -> None:
+def test_kubernetes_is_upgraded_by_aws_after_its_end_or_costs_365_dollars_a_month_more() -> None:
     found = end(CLUSTER)
     assert (found.on, found.days, found.state) == (date(2027, 3, 27), 124, "later")
-    assert found.monthly == pytest.approx((0.60 - 0.10) * 730)
+    assert found.monthly is None
+    assert "AWS upgrades it by itself" in found.then
+    assert "365.00 a month" in found.then
+    staying = graph("prod").altered(CLUSTER, "upgradePolicy.supportType", "EXTENDED")
+    told = next(one for one in expiry(staying, TODAY) if one.resource == CLUSTER)
+    assert told.monthly == pytest.approx((0.60 - 0.10) * 730)
+    assert "+365.00" in as_text("prod", [told])
 
 
 @pytest.mark.parametrize(
@@ -78,4 +84,4 @@ def test_text_and_json_say_the_same() -> None:
     found = expiry(graph("dev"), TODAY)
     plain = json.loads(json.dumps(as_json(found)))
     assert [one["days"] for one in plain] == [one.days for one in found]
-    assert "+365.00" in as_text("dev", found)
+    assert "Kubernetes 1.35" in as_text("dev", found)

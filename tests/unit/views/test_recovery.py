@@ -210,3 +210,12 @@ def test_text_and_json_say_the_same() -> None:
     assert "the Region is lost" in text
     assert "33 h" in text
     assert [duration(each) for each in (0, 90, 300, 7200)] == ["0 s", "90 s", "5 min", "2 h"]
+
+
+def test_who_stands_in_publishes_the_site_again_and_applies_its_objects() -> None:
+    lost = scenario(graph("prod"), "region")
+    assert any(gap.startswith("assets: static files") for gap in lost.gaps)
+    commands = "\n".join(lost.drill.commands)
+    made = stack_graph("prod-recovered")["s3.Bucket/assets"].get("bucket")
+    assert f"s3://{made.rpartition('-')[0]}-<account>" in commands
+    assert "cluster.manifests prod-recovered" in commands

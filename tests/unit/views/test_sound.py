@@ -44,6 +44,31 @@ def before_policy(seen: Graph) -> Graph:
     return seen.having(replace(seen["cloudtrail.Trail/account"], after=()))
 
 
+def asking_events(key: str, field: str) -> Mutation:
+    """Ask of EventBridge for an account, which it does not say."""
+
+    def change(document: dict[str, list[dict[str, object]]]) -> None:
+        for one in document["Statement"]:
+            if "events.amazonaws.com" in json.dumps(one.get("Principal")):
+                one["Condition"] = {"StringEquals": {"aws:SourceAccount": "333333333333"}}
+
+    return edit(key, field, change)
+
+
+def first_of_all(key: str) -> Mutation:
+    """Make something without waiting for anything but what it names."""
+    return lambda seen: seen.having(replace(seen[key], after=()))
+
+
+def leaving_nothing(key: str) -> Mutation:
+    return lambda seen: seen.having(replace(seen[key], ignored=()))
+
+
+def silent_collector(seen: Graph) -> Graph:
+    key = "kubernetes.ConfigMap/automatrix-observability.otel-collector"
+    return seen.altered(key, "data", {"relay": json.dumps({"exporters": {}})})
+
+
 def unsized_dashboard(board: dict[str, list[dict[str, dict[str, list[list[str]]]]]]) -> None:
     metrics = board["widgets"][1]["properties"]["metrics"]
     metrics[0] = metrics[0][:2]
@@ -65,6 +90,13 @@ def unsized_dashboard(board: dict[str, list[dict[str, dict[str, list[list[str]]]
             "iam.Role/karpenter",
             "makes no disk",
             id="Karpenter takes no grant",
+        ),
+        pytest.param(
+            "prod",
+            without_action("iam.RolePolicy/karpenter", "kms:Decrypt"),
+            "iam.Role/karpenter",
+            "reads nothing of sqs.Queue/interruptions",
+            id="a queue of notices that Karpenter cannot read",
         ),
         pytest.param(
             "dev",
@@ -182,7 +214,7 @@ def unsized_dashboard(board: dict[str, list[dict[str, dict[str, list[list[str]]]
             "prod",
             lose("kubernetes.NetworkPolicy/external-secrets.platform"),
             "kubernetes.NetworkPolicy/external-secrets.default-deny",
-            "shuts its own controllers off",
+            "shuts its own pods off",
             id="a controller that calls nobody",
         ),
         pytest.param(
@@ -219,6 +251,174 @@ def unsized_dashboard(board: dict[str, list[dict[str, dict[str, list[list[str]]]
             "cloudwatch.Dashboard/main",
             "no alarm has these dimensions",
             id="a graph of nothing",
+        ),
+        pytest.param(
+            "dev",
+            alter("elasticache.User/cache-default", "authenticationMode", {"type": "no-password-required"}),
+            "elasticache.User/cache-default",
+            "takes no user without a password",
+            id="a user of Valkey without a password",
+        ),
+        pytest.param(
+            "prod",
+            alter("kubernetes.EC2NodeClass/default", "spec.tags", {"kubernetes.io/cluster/automatrix-prod": "owned"}),
+            "kubernetes.EC2NodeClass/default",
+            "is Karpenter's own",
+            id="a class of nodes with a tag that its API refuses",
+        ),
+        pytest.param(
+            "prod",
+            alter("kubernetes.EC2NodeClass/default", "spec.instanceProfile", None),
+            "kubernetes.EC2NodeClass/default",
+            "given no role",
+            id="nodes for which Karpenter would have to make a profile",
+        ),
+        pytest.param(
+            "prod",
+            lose("kubernetes.NetworkPolicy/hub-prod.platform"),
+            "kubernetes.NetworkPolicy/hub-prod.default-deny",
+            "shuts its own pods off",
+            id="a tenant that may call nobody",
+        ),
+        pytest.param(
+            "prod",
+            alter("kubernetes.NetworkPolicy/external-secrets.platform", "spec.egress.2", {"to": [{"podSelector": {}}]}),
+            "kubernetes.NetworkPolicy/external-secrets.default-deny",
+            "the credentials of their role",
+            id="pods that cannot ask for their role",
+        ),
+        pytest.param(
+            "prod",
+            asking_events("sns.TopicPolicy/alarms", "policy"),
+            "cloudwatch.EventTarget/threat-found",
+            "is dropped",
+            id="a topic that asks EventBridge what it does not say",
+        ),
+        pytest.param(
+            "prod",
+            asking_events("kms.Key/logs", "policy"),
+            "cloudwatch.EventTarget/backup-failed",
+            "is dropped: kms.Key/logs",
+            id="a key that does",
+        ),
+        pytest.param(
+            "dev",
+            asking_events("kms.Key/data", "policy"),
+            "cloudwatch.EventTarget/rebalance",
+            "is dropped: kms.Key/data",
+            id="the key of Karpenter's queue that does",
+        ),
+        pytest.param(
+            "prod",
+            first_of_all("rds.Cluster/hub-secondary"),
+            "rds.Cluster/hub-secondary",
+            "does not wait for an instance",
+            id="a follower of nobody",
+        ),
+        pytest.param(
+            "prod",
+            alter("rds.Cluster/hub-secondary", "sourceRegion", None),
+            "rds.Cluster/hub-secondary",
+            "from which Region",
+            id="an encrypted follower from nowhere",
+        ),
+        pytest.param(
+            "prod",
+            leaving_nothing("rds.Cluster/hub-secondary"),
+            "rds.Cluster/hub-secondary",
+            "follows nobody after the next update",
+            id="a follower that an update would part",
+        ),
+        pytest.param(
+            "prod",
+            first_of_all("pulumi-eks.Cluster/cluster"),
+            "eks.Cluster/cluster-eksCluster",
+            "does not wait for iam.RolePolicyAttachment/cluster-AmazonEKSClusterPolicy",
+            id="a cluster before its role has rights",
+        ),
+        pytest.param(
+            "prod",
+            first_of_all("eks.NodeGroup/system"),
+            "eks.NodeGroup/system",
+            "kube-system/aws-node before they have a role",
+            id="nodes before the network's pods have a role",
+        ),
+        pytest.param(
+            "prod",
+            first_of_all("eks.NodeGroup/system"),
+            "eks.NodeGroup/system",
+            "before the agent",
+            id="nodes before the agent of credentials",
+        ),
+        pytest.param(
+            "prod",
+            first_of_all("eks.Addon/aws-ebs-csi-driver"),
+            "eks.Addon/aws-ebs-csi-driver",
+            "ebs-csi-controller-sa before they have a role",
+            id="the driver of volumes before it has a role",
+        ),
+        pytest.param(
+            "prod",
+            alter("wafv2.WebAcl/cdn", "rules.1.statement.managedRuleGroupStatement.ruleActionOverrides", []),
+            "wafv2.WebAcl/cdn",
+            "more than 8 KB",
+            id="a firewall that refuses documents",
+        ),
+        pytest.param(
+            "prod",
+            alter("kubernetes.HTTPRoute/automatrix-gateway.api", "spec.parentRefs.0.name", "web"),
+            "kubernetes.HTTPRoute/automatrix-gateway.api",
+            "there is no gateway web",
+            id="a route to no gateway",
+        ),
+        pytest.param(
+            "prod",
+            lose("kubernetes.GatewayClass/alb"),
+            "kubernetes.Gateway/automatrix-gateway.entrance",
+            "there is no class alb",
+            id="a gateway that is nobody's",
+        ),
+        pytest.param(
+            "prod",
+            without_action("iam.RolePolicy/load-balancer-controller", "elasticloadbalancing:SetRulePriorities"),
+            "iam.Role/load-balancer-controller",
+            "makes no load balancer",
+            id="a controller that lacks a right",
+        ),
+        pytest.param(
+            "prod",
+            lose("iam.ServiceLinkedRole/elasticloadbalancing"),
+            "iam.Role/load-balancer-controller",
+            "makes no first load balancer",
+            id="an account that has no load balancer yet",
+        ),
+        pytest.param(
+            "prod",
+            silent_collector,
+            "cloudwatch.MetricAlarm/slo-fast-5m",
+            "nobody sends AutoMatrix requests_failed",
+            id="an objective that nobody measures",
+        ),
+        pytest.param(
+            "prod",
+            lose("vpc.SecurityGroupEgressRule/load-balancer-to-issuer"),
+            "lb.LoadBalancer/web",
+            "the keys of tokens",
+            id="a load balancer that gets no keys",
+        ),
+        pytest.param(
+            "staging",
+            alter("rds.Cluster/hub", "preferredBackupWindow", "03:00-04:00"),
+            "rds.Cluster/hub",
+            "is not backed up: daily begins",
+            id="two backups at one time",
+        ),
+        pytest.param(
+            "dev",
+            lose("cloudfront.MonitoringSubscription/main"),
+            "cloudwatch.MetricAlarm/edge-latency",
+            "to who has asked for it",
+            id="a metric that nobody has asked for",
         ),
     ],
 )  # fmt: skip

@@ -20,10 +20,14 @@ SPOT = Factor(ONE, "Spot, as a share of the On-Demand price", is_assumption=True
 
 
 def cluster(resource: Resource, of: Pricing) -> Iterator[Line | Unpriced]:
-    """The control plane, six times as much once its version has left standard support; and the cluster's metrics."""
+    """The control plane and the cluster's metrics.
+
+    Beyond the end of standard support it is six times as much, unless it is to be upgraded by AWS then.
+    """
     version = str(resource.get("version", ""))
     end = KUBERNETES.get(version)
-    if end is not None and of.today is not None and of.today > end:
+    stays = resource.get("upgradePolicy.supportType") != "STANDARD"
+    if stays and end is not None and of.today is not None and of.today > end:
         yield of.line(resource, "control plane, extended support", "eks.extended_support", of.hours)
     else:
         yield of.line(resource, "control plane", "eks.cluster", of.hours)

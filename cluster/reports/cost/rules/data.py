@@ -25,7 +25,7 @@ def aurora(resource: Resource, of: Pricing) -> Iterator[Line | Unpriced]:
     days = max(0, resource.get("backupRetentionPeriod", 1) - 1)
     kept = Quantity(changed.range * days, f"{days} days beyond the free one: {changed.why}")
     yield of.line(resource, "continuous backup", "aurora.backup.gb_month", kept)
-    if of.elsewhere(resource):
+    if resource.get("globalClusterIdentifier") and not resource.get("masterUsername"):
         sent = Quantity(changed.range * DAYS_PER_MONTH, changed.why)
         yield of.line(resource, "data to the recovery Region", "egress.cross_region.gb", sent)
         yield of.unpriced(resource, "replicated writes", "the data has no price of replicated write I/O")

@@ -9,12 +9,20 @@ from cluster.reports.cost.model import Line, Unpriced
 from cluster.reports.cost.pricing import Pricing, Rule
 from cluster.usage import Quantity
 
+CDN_METRICS = 8
+"""Hit rate, latency of the origin, and six error rates by status: the additional metrics of a distribution."""
+
 
 def distribution(resource: Resource, of: Pricing) -> Iterator[Line | Unpriced]:
     """What it sends and how often it is asked; what it fetches from AWS is free."""
     yield of.line(resource, "data to viewers", "cloudfront.egress.gb", of.usage.cdn_gb)
     asked = of.usage.requests_million
     yield of.line(resource, "requests", "cloudfront.https.10k", Quantity(asked.range * 100, asked.why))
+
+
+def more_metrics(resource: Resource, of: Pricing) -> Iterator[Line | Unpriced]:
+    """What CloudFront tells beyond the free metrics, each charged as a metric of one's own."""
+    yield of.line(resource, "additional metrics", "cloudwatch.metric.custom", CDN_METRICS)
 
 
 def function(resource: Resource, of: Pricing) -> Iterator[Line | Unpriced]:
@@ -51,6 +59,7 @@ def health_check(resource: Resource, of: Pricing) -> Iterator[Line | Unpriced]:
 RULES: dict[str, Rule] = {
     "aws:cloudfront/distribution:Distribution": distribution,
     "aws:cloudfront/function:Function": function,
+    "aws:cloudfront/monitoringSubscription:MonitoringSubscription": more_metrics,
     "aws:wafv2/webAcl:WebAcl": firewall,
     "aws:route53/zone:Zone": zone,
     "aws:route53/healthCheck:HealthCheck": health_check,

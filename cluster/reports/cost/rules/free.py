@@ -41,6 +41,7 @@ FREE: dict[str, str] = {
     "aws:ec2/securityGroup:SecurityGroup": _ACCESS,
     "aws:ec2/subnet:Subnet": _NETWORK,
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": _SETTING,
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": _SETTING,
     "aws:eks/accessEntry:AccessEntry": _ACCESS,
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": _ACCESS,
     "aws:eks/addon:Addon": "it runs on the nodes, which are paid for",

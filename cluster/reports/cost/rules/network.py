@@ -41,7 +41,8 @@ def endpoint(resource: Resource, of: Pricing) -> Iterator[Line | Unpriced]:
 
 def network(resource: Resource, of: Pricing) -> Iterator[Line | Unpriced]:
     """What moves between zones; a network without a way out moves nothing."""
-    if of.graph.of_type("aws:ec2/internetGateway:InternetGateway") and not of.elsewhere(resource):
+    gateways = of.graph.of_type("aws:ec2/internetGateway:InternetGateway")
+    if any(of.graph.target(one.get("vpcId")) == resource for one in gateways):
         yield of.line(resource, "data between zones", "egress.cross_az.gb", of.usage.cross_zone_gb)
     else:
         yield of.line(resource, "data between zones", "egress.cross_az.gb", 0)
