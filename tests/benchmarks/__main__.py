@@ -53,12 +53,16 @@ def plan(_: Path, progress: Progress) -> list[Section]:
         return [plans.plan()]
 
 
-def on_cluster(folder: Path, progress: Progress) -> list[Section]:
-    """Take the figures of the local cluster."""
-    with progress.step("amx up from cached images, bad releases on it"), local.cluster(folder) as (settings, came_up):
-        if came_up.figures[0].value is None:
-            return [came_up]
-        return [asyncio.run(local.releases(settings)), came_up]
+def up(folder: Path, progress: Progress) -> list[Section]:
+    """Bring a local cluster up."""
+    with progress.step("amx up from cached images"), local.cluster(folder) as (_, came_up):
+        return [came_up]
+
+
+def rollbacks(folder: Path, progress: Progress) -> list[Section]:
+    """Release bad versions on a local cluster."""
+    with progress.step("bad releases on kind"), local.cluster(folder) as (settings, _):
+        return [asyncio.run(local.releases(settings))]
 
 
 AREAS: Mapping[str, Callable[[Path, Progress], list[Section]]] = {
@@ -66,7 +70,8 @@ AREAS: Mapping[str, Callable[[Path, Progress], list[Section]]] = {
     "canaries": lambda folder, progress: asyncio.run(canary_operator(folder, progress)),
     "engine": lambda folder, progress: asyncio.run(engine(folder, progress)),
     "plan": plan,
-    "up": on_cluster,
+    "rollbacks": rollbacks,
+    "up": up,
 }
 
 
