@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from amx.output import table
-from operators.canary.models import CanaryStatus, MetricStatus, Verb
+from operators.canary.models import CanaryStatus, MetricStatus, Revision, Verb
 from operators.kit.errors import PlatformError
 from operators.kit.kube import Manifest
 
 RESOURCE = "canaries.automatrix.dev"
+SILENT_S = 30.0
+"""An operator that lives renews its Lease every 2 s."""
 BUSY = frozenset({"Preparing", "Shifting", "Analysing", "Held", "Promoting", "Frozen"})
 """Phases with a release under way."""
 
@@ -65,14 +67,22 @@ def read(manifest: Manifest) -> Release:
         weight=status.weight.observed if status.weight.observed is not None else status.weight.written,
         step=status.step,
         steps=status.steps,
-        stable=status.stable.image if status.stable else "",
-        candidate=status.candidate.image if status.candidate else "",
+        stable=version(status.stable, status.candidate),
+        candidate=version(status.candidate, status.stable),
         metrics=status.metrics,
         last_action=status.last_action_id,
         healthy=bool(raw) and not stalled,
         observes=((manifest.get("spec") or {}).get("analysis") or {}).get("mode") == "observe",
         calibration=calibration(status),
     )
+
+
+def version(revision: Revision | None, beside: Revision | None) -> str:
+    """Name what runs: by its image, and by its hash where the other slot has the same image (configuration alone)."""
+    if revision is None:
+        return ""
+    is_alike = beside is not None and beside.image == revision.image
+    return f"{revision.image} ({revision.hash})" if is_alike else revision.image
 
 
 def calibration(status: CanaryStatus) -> str:
@@ -123,11 +133,22 @@ def action(verb: Verb) -> dict[str, Any]:
     return {"spec": {"action": {"id": f"amx-{secrets.token_hex(6)}", "verb": verb}}}
 
 
-def lines(found: Sequence[Release]) -> list[str]:
+def silence(age_s: float | None) -> str:
+    """Say that nobody serves Canaries, by the seconds since the operator's Lease was renewed (None: nobody holds it).
+
+    '' where somebody does.
+    """
+    if age_s is not None and age_s < SILENT_S:
+        return ""
+    since = "nobody holds its Lease" if age_s is None else f"it has said nothing for {age_s:.0f} s"
+    return f"the canary operator does not run ({since}): what follows is as it was then; see `amx doctor`"
+
+
+def lines(found: Sequence[Release], silent: str = "") -> list[str]:
     """Return what a person reads: one line each, and below it what is known of a release under way."""
     if not found:
         return ["no Canaries: see docs/guides, or canary.enabled in a service's values"]
-    told: list[str] = []
+    told = [silent] if silent else []
     for one in found:
         share = f"{one.weight} %" if one.is_busy else ""
         step = f"step {one.step} of {one.steps}" if one.is_busy and one.step else ""
@@ -141,8 +162,8 @@ def lines(found: Sequence[Release]) -> list[str]:
     return told
 
 
-def to_json(found: Sequence[Release]) -> dict[str, Any]:
-    """Return the form of `--output json`."""
+def to_json(found: Sequence[Release], silent: str = "") -> dict[str, Any]:
+    """Return the form of `--output json`; `silent` as `silence` says it."""
     metrics = {
         (one.namespace, one.name): [m.model_dump(mode="json", by_alias=True, exclude_none=True) for m in one.metrics]
         for one in found
@@ -155,7 +176,8 @@ def to_json(found: Sequence[Release]) -> dict[str, Any]:
             }
             for one in found
         ],
-        "ok": all(one.healthy for one in found),
+        "operator": silent or "serves",
+        "ok": all(one.healthy for one in found) and not (found and silent),
     }
 
 

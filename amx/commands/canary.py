@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,10 +41,13 @@ def status(
 ) -> None:
     """Show what releases do, what each metric says and what is still needed; exit code 3 unless all is well."""
     from amx import canary
+    from cluster.local import leases
 
-    found = canary.find(_kubectl().items(canary.RESOURCE, "--all-namespaces"), name, namespace)
-    data = canary.to_json(found)
-    show(data, "\n".join(canary.lines(found)), output)
+    kubectl = _kubectl()
+    found = canary.find(kubectl.items(canary.RESOURCE, "--all-namespaces"), name, namespace)
+    silent = canary.silence(leases.age_s(kubectl, leases.CANARY, datetime.now(UTC)))
+    data = canary.to_json(found, silent)
+    show(data, "\n".join(canary.lines(found, silent)), output)
     if not data["ok"]:
         raise typer.Exit(NOT_HEALTHY)
 

@@ -48,8 +48,9 @@ class Patience:
         """Name those that may yet become fine; the bootstrap while there is none: the others follow from it."""
         self.since = {one.name: self.since.get(one.name, now) for one in found if one.is_stuck}
         hopeful = [one for one in found if not one.is_fine and now - self.since.get(one.name, now) < STUCK_S]
-        # One that has brought all of its Applications is not waited for beside them: a stuck one would hold it up.
-        waiting = [one for one in hopeful if not (one.has_applications and one.sync == "Synced")]
+        # One that has brought all of its Applications is as healthy as they are: a stuck one would hold it up.
+        is_held_up = any(not one.is_fine and one not in hopeful for one in found)
+        waiting = [one for one in hopeful if not (is_held_up and one.has_applications and one.sync == "Synced")]
         return [f"{one.name} ({one.health})" for one in waiting] if found else ["bootstrap"]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from cluster.local import engine, hosttools, invocation, kind, probes
+from cluster.local import engine, hosttools, invocation, kind, leases, probes
 from cluster.local.checks import Check, Patient, host, nodes, platform
 from cluster.local.errors import MachineError
 from cluster.local.kubectl import Kubectl
@@ -60,6 +60,7 @@ def examine(patient: Patient) -> Iterator[Check]:
             partial(nodes.check_dns, patient, node.name),
         ]
     questions += [partial(question, patient) for question in platform.QUESTIONS]
+    questions += [partial(platform.check_lease, patient, process) for process in leases.PROCESSES]
     with ThreadPoolExecutor(max_workers=4) as pool:
         yield from pool.map(lambda question: question(), questions)
     yield from platform.check_workloads(patient)

@@ -20,6 +20,7 @@ from .observe import Look
 from .operator import Parts, build
 from .settings import Settings
 from .unwatched import Unwatched
+from .vicinity import AUTOSCALER, SERVICE, Vicinity
 
 KINDS = (
     ("apps", "v1", "Deployment"),
@@ -27,6 +28,7 @@ KINDS = (
     ("", "v1", "ConfigMap"),
     ("gateway.networking.k8s.io", "v1", "HTTPRoute"),
     ("batch", "v1", "Job"),
+    ("autoscaling", "v2", AUTOSCALER),
 )
 """What is watched. Secrets are not, see `unwatched`."""
 AGAIN_S = 10.0
@@ -45,6 +47,7 @@ class Fleet:
         self._heard: dict[Ref, tuple[object, ...]] = {}
         self._concerned: defaultdict[Ref, set[Ref]] = defaultdict(set)
         self._looked_at: dict[Ref, frozenset[Ref]] = {}
+        self._vicinity = Vicinity()
         self._watches = Watches(api, self._changed)
         self._unwatched = Unwatched(api, self._wakes.wake)
         self._rereading: asyncio.Task[None] | None = None
@@ -92,6 +95,12 @@ class Fleet:
             self._tasks.pop(ref, None)
             self._forget(ref)
 
+    def _onlookers(self, namespace: str) -> frozenset[Ref]:
+        """Whoever has looked around there; nobody before the first list has ended: that tells what they saw."""
+        if not all(self._watches.is_synced(one) for one in self._watched if one.kind == SERVICE):
+            return frozenset()
+        return frozenset(one for one in self._looked_at if one.namespace == namespace)
+
     def _noted(self, canary: Ref, look: Look) -> None:
         self._concern(canary, look.refs)
         self._unwatched.note(canary, look.unwatched)
@@ -114,6 +123,11 @@ class Fleet:
         self._looked_at.pop(canary, None)
         self._heard.pop(canary, None)
 
-    def _changed(self, ref: Ref, _: Manifest | None) -> None:
-        for canary in self._concerned.get(ref, ()):
+    def _changed(self, ref: Ref, manifest: Manifest | None) -> None:
+        concerned = set(self._concerned.get(ref, ()))
+        if ref.kind == AUTOSCALER:
+            concerned.update(*(self._concerned.get(one, ()) for one in self._vicinity.scaled(ref, manifest)))
+        elif ref.kind == SERVICE and self._vicinity.selects_anew(ref, manifest) and not concerned:
+            concerned.update(self._onlookers(ref.namespace))
+        for canary in concerned:
             self._wakes.wake(canary)

@@ -58,9 +58,9 @@ def _asked(at: Situation, gate: Gate, state: GateState | None) -> CanaryStatus:
         verdict = "Passed" if answer.verdict == "passed" else "Refused"
         return _with(at, state.but(state=verdict, message=answer.message, since=at.now))
     if at.now - state.since >= gate.timeout:
-        return _with(
-            at, state.but(state="Refused", message=f"no answer within {format_duration(gate.timeout)}", since=at.now)
-        )
+        said = f": {answer.message}" if answer is not None and answer.message else ""
+        message = f"no answer within {format_duration(gate.timeout)}{said}"
+        return _with(at, state.but(state="Refused", message=message, since=at.now))
     return at.status
 
 

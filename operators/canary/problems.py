@@ -43,18 +43,23 @@ def _target(at: Situation) -> Iterator[Problem]:
     if at.seen.around.older_rivals:
         yield Problem(
             "TargetShared",
-            f"Canary {at.seen.around.older_rivals[0]} has Deployment {name} already: delete one of the two",
+            f"Canary {at.seen.around.older_rivals[0]} is older and has Deployment {name}: delete this one, or that one",
         )
     if at.seen.template is None:
         yield Problem("TargetNotFound", f"Deployment {name} does not exist: create it, or delete this Canary")
     if at.seen.around.autoscalers:
         yield Problem(
             "TargetScaled",
-            f"HorizontalPodAutoscaler {at.seen.around.autoscalers[0]} scales Deployment {name}, which has no pods: "
-            f"point its scaleTargetRef at apiVersion automatrix.dev/v1alpha1, kind Canary, name {own}",
+            f"HorizontalPodAutoscaler {at.seen.around.autoscalers[0]} scales Deployment {name}, "
+            "whose pods this Canary divides: point its scaleTargetRef at "
+            f"apiVersion automatrix.dev/v1alpha1, kind Canary, name {own}",
         )
     if at.seen.missing:
-        yield Problem("ConfigNotFound", f"the pods refer to what does not exist: {', '.join(at.seen.missing)}")
+        yield Problem(
+            "ConfigNotFound",
+            f"the pods refer to what does not exist: {', '.join(at.seen.missing)}; "
+            "create it, or mark the reference optional",
+        )
 
 
 def _traffic(at: Situation) -> Iterator[Problem]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from operators.kit.conditions import Status
 
+from .gates import waiting
+from .models import MetricStatus, parse_duration
 from .problems import Problem
 from .situation import LOOKING, MOVING, SETTLED, Situation
 from .turning import stays
@@ -32,7 +36,7 @@ def says(at: Situation, found: tuple[Problem, ...]) -> tuple[bool, tuple[Said, .
         _passing(at),
         *_returned(at),
         _shielded(at),
-        ("Paused", _word(at.spec.suspend or status.phase == "Held"), _why_paused(at), ""),
+        ("Paused", _word(at.spec.suspend or status.phase == "Held"), _why_paused(at), _who_goes_on(at)),
     )
 
 
@@ -49,7 +53,8 @@ def story(at: Situation, found: tuple[Problem, ...]) -> str:
     status = at.status
     if status.phase in SETTLED and at.spec.suspend:
         return "suspended"
-    return "; ".join(filter(None, (status.doing, _awaited(at), _waits_behind(at))))
+    stands = "suspended" if status.phase in MOVING and at.spec.suspend else ""
+    return "; ".join(filter(None, (stands, status.doing, _awaited(at), _waits_behind(at))))
 
 
 def _waits_behind(at: Situation) -> str:
@@ -62,8 +67,8 @@ def _waits_behind(at: Situation) -> str:
 
 def _awaited(at: Situation) -> str:
     """What stands in the way, or is waited for."""
-    if at.seen.trouble or at.unconfirmed:
-        return at.seen.trouble or f"unconfirmed: {at.unconfirmed}"
+    if said := at.seen.trouble or (at.unconfirmed and f"unconfirmed: {at.unconfirmed}") or _unanswered(at):
+        return said
     if at.status.phase not in ("Analysing", "Held"):
         return ""
     if at.status.unconfirmed_at is not None:
@@ -72,7 +77,21 @@ def _awaited(at: Situation) -> str:
         if metric.outage:
             return f"holds, {metric.name}: {metric.outage}"
     open_ = [metric for metric in at.status.metrics if metric.verdict == "Inconclusive"]
-    return f"{open_[0].name}: {open_[0].reason}" if open_ and at.status.phase == "Analysing" else ""
+    if not open_ or at.status.phase == "Held":
+        return ""
+    slowest = max(open_, key=_to_wait)
+    return f"{slowest.name}: {slowest.reason}"
+
+
+def _to_wait(metric: MetricStatus) -> timedelta:
+    """How long until it can tell, as far as anybody knows; what nobody knows takes longest."""
+    return parse_duration(metric.eta) if metric.eta else timedelta.max
+
+
+def _unanswered(at: Situation) -> str:
+    """What the gates that are asked have said last."""
+    said = (at.seen.gates[name].message for name in sorted(waiting(at.status)) if name in at.seen.gates)
+    return "; ".join(filter(None, said))
 
 
 def _stalled(at: Situation, found: tuple[Problem, ...]) -> str:
@@ -117,6 +136,12 @@ def _why_paused(at: Situation) -> str:
     if at.spec.suspend:
         return "Suspended"
     return "Held" if at.status.phase == "Held" else "NotPaused"
+
+
+def _who_goes_on(at: Situation) -> str:
+    if at.spec.suspend:
+        return "spec.suspend is true: set it to false to go on"
+    return f"{at.status.doing}: say Promote or Abort" if at.status.phase == "Held" else ""
 
 
 def _word(holds: bool) -> Status:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
 
-from cluster.local import applications, repository, serving
+from cluster.local import applications, leases, repository, serving
 from cluster.local.errors import CommandFailed
-from cluster.local.kubectl import Manifest
 from cluster.local.storage.manifests import CLASS
 from cluster.local.storage.models import PROVISIONER
 
@@ -68,25 +66,23 @@ def check_credential(patient: Patient) -> Check:
     return Check("git credential")
 
 
-def check_lease(patient: Patient) -> Check:
-    """Somebody holds the engine's Lease and has renewed it lately."""
-    found = patient.kubectl.items("leases.coordination.k8s.io", "--namespace=argocd")
-    ages = [age for item in found if (age := lease_age_s(item, datetime.now(UTC))) is not None]
-    if ages and min(ages) < LEASE_S:
-        return Check("gitops engine")
-    problem = f"its Lease was renewed {min(ages):.0f} s ago" if ages else "nobody holds its Lease"
-    return Check("gitops engine", problem, patient.command("--namespace=argocd", "get", "pods"))
+def check_lease(patient: Patient, process: leases.Process) -> Check:
+    """Somebody holds the Lease of a process and has renewed it lately."""
+    age_s = leases.age_s(patient.kubectl, process, datetime.now(UTC))
+    if age_s is not None and age_s < LEASE_S:
+        return Check(process.title)
+    problem = f"its Lease was renewed {age_s:.0f} s ago" if age_s is not None else "nobody holds its Lease"
+    rollout = patient.command(f"--namespace={process.namespace}", "get", f"deployment/{process.name}")
+    return Check(process.title, problem, rollout)
 
 
-def lease_age_s(lease: Manifest, now: datetime) -> float | None:
-    """Return the seconds since a Lease was renewed; None when nobody holds it."""
-    spec: dict[str, Any] = lease.get("spec") or {}
-    if not spec.get("holderIdentity") or not spec.get("renewTime"):
-        return None
-    return (now - datetime.fromisoformat(spec["renewTime"])).total_seconds()
-
-
-QUESTIONS = (check_class, check_metrics, check_gateway, check_git, check_credential, check_lease)
+QUESTIONS: tuple[Callable[[Patient], Check], ...] = (
+    check_class,
+    check_metrics,
+    check_gateway,
+    check_git,
+    check_credential,
+)
 """The checks with one answer each."""
 
 

@@ -2,8 +2,10 @@
 
 In:  the counts of one metric. Out: requests of the canary, or None where ten times a million would not decide.
 
-Nothing is promised: the rates are estimates, and the canary's starts from stable's, as if it were as good, with the
-weight of one error. The answer is the smallest number on a grid at which these rates alone would have decided.
+Nothing is promised: the rates are estimates. Until the canary has had incidents enough to be judged by, its rate starts
+from stable's, as if it were as good, with the weight of one error; from then on it is what was counted, or the way to a
+harm that is near would be told as the way to an innocence that is far. The answer is the smallest number on a grid at
+which these rates alone would have decided.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from math import ceil
 
 import numpy as np
 
-from .decision import Counted, Limits, weigh
+from .decision import LEAST_INCIDENTS, Counted, Limits, weigh
 from .evidence import Tally
 from .rules import MetricRule
 from .sequence import relative_gain
@@ -25,7 +27,8 @@ _BLANK_SHARE = 9.0
 def needed_requests(counted: Counted, stable: Tally, limits: Limits, rule: MetricRule) -> int | None:
     """Return how many more requests of the canary would decide."""
     theirs = (stable.events + 0.5) / (stable.total + 100) if stable.total else min(rule.floor or 0.001, 0.01)
-    mine = (float(counted.events) + 1) / (float(counted.total) + 1 / theirs)
+    supposed = 1.0 if counted.incidents < LEAST_INCIDENTS else 0.0
+    mine = (float(counted.events) + supposed) / (float(counted.total) + supposed / theirs)
     beside = stable.total / float(counted.total) if counted.total > 0 and stable.total > 0 else _BLANK_SHARE
     one = np.ones_like(_AHEAD)
     gain = relative_gain((_AHEAD * mine, _AHEAD), (_AHEAD * beside * theirs, _AHEAD * beside))

@@ -12,7 +12,7 @@ from .analysis import (
     PrometheusSource,
     WebSource,
 )
-from .base import Duration, Model, Time, format_duration, format_time
+from .base import Duration, Model, Time, format_duration, format_time, parse_duration
 from .canary import FINALIZER, GROUP, KIND, PLURAL, VERSION, Canary, parse
 from .spec import (
     ABTest,
@@ -100,4 +100,5 @@ __all__ = [
     "format_duration",
     "format_time",
     "parse",
+    "parse_duration",
 ]

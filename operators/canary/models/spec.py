@@ -153,18 +153,29 @@ _RULES = cel(
     ),
     (
         (
-            "(has(self.strategy) ? self.strategy : 'canary') == 'canary' ? "
-            "has(self.steps) && size(self.steps) > 0 && !has(self.blueGreen) && !has(self.abTest) : !has(self.steps)"
+            "(has(self.strategy) ? self.strategy : 'canary') != 'canary' || has(self.blueGreen) || has(self.abTest) "
+            "|| (has(self.steps) && size(self.steps) > 0)"
         ),
-        "strategy canary has steps (and neither blueGreen nor abTest); no other strategy has",
+        "steps are missing: name one or more, as steps: [{weight: 10, hold: 1m}]",
+    ),
+    (
+        "!has(self.steps) || !has(self.strategy) || self.strategy == 'canary'",
+        "steps are for strategy: canary; leave them out (null), or change strategy",
+    ),
+    (
+        (
+            "!has(self.gates) || self.gates.all(g, !has(g.step) || "
+            "g.step <= (has(self.steps) && size(self.steps) > 0 ? size(self.steps) : 1))"
+        ),
+        "a gate's step does not exist: name one from 1 to the number of steps (blueGreen and abTest have one)",
     ),
     (
         "(has(self.strategy) && self.strategy == 'blueGreen') || !has(self.blueGreen)",
-        "blueGreen is for strategy: blueGreen",
+        "blueGreen is for strategy: blueGreen; leave it out, or change strategy",
     ),
     (
         "(has(self.strategy) && self.strategy == 'abTest') == has(self.abTest)",
-        "abTest is for strategy: abTest, which needs it",
+        "abTest is for strategy: abTest, which needs it; leave it out, or change strategy",
     ),
     (
         "!has(self.abTest) || has(self.abTest.header) != has(self.abTest.cookie)",
@@ -211,5 +222,5 @@ class CanarySpec(Model):
     dynamic_stable_scale: bool = False
     """Let stable shrink as the candidate grows. Saves pods; going back then waits for stable to grow again."""
     suspend: bool = False
-    """Start no release and take no step. Going back, and the capacity, are not suspended."""
+    """Start no release and take no step by itself. Going back, the capacity and what `action` asks for go on."""
     action: UserAction | None = None

@@ -87,7 +87,10 @@ def refusal(router: str, features: frozenset[Feature], asked: Iterable[Feature])
     missing = sorted({feature.value for feature in asked} - {feature.value for feature in features})
     if not missing:
         return ""
-    return f"the router {router} does not know {', '.join(missing)}: leave it out, or choose a router that does"
+    return (
+        f"the router {router} does not know {', '.join(missing)}: take what asks for it out of the spec, "
+        "or choose a traffic.router that does"
+    )
 
 
 def percent(weights: Weights) -> Weights:

@@ -179,7 +179,11 @@ def not_accepted(route: Manifest) -> str:
     for parent in parents:
         mine = [one for one in told if _same_parent(one.get("parentRef") or {}, parent, metadata.get("namespace"))]
         if not mine:
-            return f"{name}: no controller has looked at it for Gateway {parent['name']}"
+            where = parent.get("namespace") or metadata.get("namespace")
+            return (
+                f"{name}: no controller has looked at it for Gateway {where}/{parent['name']}: "
+                "name one of `kubectl get gateways -A` in traffic.parentRefs"
+            )
         for one in mine:
             for wanted in ("Accepted", "ResolvedRefs"):
                 problem = _unmet(one.get("conditions") or (), wanted, metadata.get("generation"))

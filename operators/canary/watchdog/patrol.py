@@ -99,7 +99,7 @@ class Patrol:
         return ready
 
     async def _tell(self, canary: Manifest, found: Ward, outcome: Return) -> None:
-        """Say it in a condition, once, and in an Event beside it."""
+        """Say it once: in a condition, in the line that kubectl shows, and in an Event."""
         done = not outcome.refused
         message = f"{outcome.reason}; " + (f"all requests go to slot {found.stable}" if done else outcome.refused)
         conditions = (canary.get("status") or {}).get("conditions") or []
@@ -124,7 +124,12 @@ class Patrol:
             else {"op": "add", "path": "/status/conditions", "value": [value]}
         )
         ref = Ref(GROUP, KIND, found.namespace, found.name, VERSION)
-        await self._api.patch(ref, [version, write], kind="json", subresource="status", field_manager=MANAGER)
+        story = [{"op": "add", "path": "/status/message", "value": message}]
+        if outcome.patches and "observed" in ((canary.get("status") or {}).get("weight") or {}):
+            # Nobody has asked the gateways since: what they did is no longer what they do.
+            story.append({"op": "remove", "path": "/status/weight/observed"})
+        patch = [version, write, *story]
+        await self._api.patch(ref, patch, kind="json", subresource="status", field_manager=MANAGER)
         await self._event(canary, outcome, message)
 
     async def _event(self, canary: Manifest, outcome: Return, message: str) -> None:

@@ -21,9 +21,10 @@ BAD = [
     pytest.param({"steps": [{"weight": 50}, {"weight": 10}]}, "weights must grow", id="weights that fall"),
     pytest.param({"steps": [{"weight": 10}, {"weight": 10}]}, "weights must grow", id="weights that stay"),
     pytest.param({"steps": [{"weight": 0}]}, "greater than or equal to 1", id="no weight"),
-    pytest.param({"steps": None}, "strategy canary has steps", id="no steps"),
-    pytest.param({"strategy": "blueGreen"}, "no other strategy has", id="steps of another strategy"),
-    pytest.param({"blueGreen": {"hold": "5s"}}, "strategy canary has steps", id="settings of another strategy"),
+    pytest.param({"steps": None}, "steps are missing", id="no steps"),
+    pytest.param({"steps": []}, "steps are missing", id="empty steps"),
+    pytest.param({"strategy": "blueGreen"}, "steps are for strategy: canary", id="steps of another strategy"),
+    pytest.param({"blueGreen": {"hold": "5s"}}, "blueGreen is for", id="settings of another strategy"),
     pytest.param({"strategy": "abTest", "steps": None}, "abTest is for strategy: abTest", id="a test of nothing"),
     pytest.param({"traffic": {}}, "name either parentRefs", id="no route"),
     pytest.param(
@@ -58,6 +59,21 @@ BAD = [
     pytest.param({"gates": [{"name": "x", "at": "start"}]}, "a gate is one of", id="a gate of nothing"),
     pytest.param(
         {"gates": [{"name": "x", "at": "step", "manual": True}]}, "step names the step", id="a gate at no step"
+    ),
+    pytest.param(
+        {"gates": [{"name": "x", "at": "step", "step": 3, "manual": True}]},
+        "a gate's step does not exist",
+        id="a gate after the last step",
+    ),
+    pytest.param(
+        {"steps": GOOD["steps"][:1], "gates": [{"name": "x", "at": "step", "step": 2, "manual": True}]},
+        "a gate's step does not exist",
+        id="a gate whose step was taken out",
+    ),
+    pytest.param(
+        {"strategy": "blueGreen", "steps": None, "gates": [{"name": "x", "at": "step", "step": 2, "manual": True}]},
+        "a gate's step does not exist",
+        id="a second step of blue-green",
     ),
     pytest.param({"drain": "soon"}, "spec.drain", id="a wrong duration"),
 ]

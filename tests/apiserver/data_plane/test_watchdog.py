@@ -106,6 +106,8 @@ async def test_a_dead_operators_release_goes_back_even_after_the_watchdog_was_ki
         "True",
         "OperatorSilent",
     )
+    assert "silent" in canary["status"]["message"]
+    assert "observed" not in canary["status"]["weight"]
     events = (await released.api.list("", "v1", "Event", namespace=released.namespace)).items
     assert [one["reason"] for one in events if one["involvedObject"]["kind"] == "Canary"] == ["OperatorSilent"]
 

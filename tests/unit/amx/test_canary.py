@@ -48,3 +48,21 @@ def test_who_may_retry(mode: str, phase: str, *, may: bool) -> None:
     else:
         with pytest.raises(NothingToDo):
             canary.check(release, "Retry")
+
+
+def test_numbers_of_an_operator_that_does_not_run_are_told_to_be_old() -> None:
+    found = [canary.read(manifest("enforce", "Analysing"))]
+    for age_s, silent in ((2.0, False), (90.0, True), (None, True)):
+        told = canary.silence(age_s)
+        assert bool(told) is silent
+        assert canary.lines(found, told)[0].startswith("the canary operator does not run") is silent
+        assert canary.to_json(found, told)["ok"] is not silent
+
+
+def test_a_release_of_configuration_alone_is_told_by_its_hashes() -> None:
+    shown = manifest("enforce", "Analysing")
+    for slot, role, hash_ in (("a", "stable", "1f"), ("b", "candidate", "2e")):
+        shown["status"][role] = {"slot": slot, "hash": hash_, "image": "app:1", "since": AT}
+    assert "  app:1 (1f) → app:1 (2e)" in canary.lines([canary.read(shown)])
+    shown["status"]["candidate"]["image"] = "app:2"
+    assert "  app:1 → app:2" in canary.lines([canary.read(shown)])

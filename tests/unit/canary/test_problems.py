@@ -29,7 +29,7 @@ RIVAL = {
 OURS_NOT = {**deployment("web-a", "other:1"), "metadata": {"name": "web-a", "namespace": NAMESPACE}}
 ROWS = [
     pytest.param({}, [HPA], "TargetScaled", "point its scaleTargetRef at", id="an autoscaler on the template"),
-    pytest.param({}, [RIVAL], "TargetShared", "delete one of the two", id="two Canaries on one Deployment"),
+    pytest.param({}, [RIVAL], "TargetShared", "first is older", id="two Canaries on one Deployment"),
     pytest.param({"targetRef": {"name": "none"}}, [], "TargetNotFound", "create it", id="no such Deployment"),
     pytest.param({}, [OURS_NOT], "NameTaken", "rename it", id="a slot's name is taken"),
     pytest.param(
@@ -238,7 +238,8 @@ async def test_a_manual_gate_waits_for_ever_and_opens_by_promote(at: dict[str, A
 
 
 async def test_a_hook_that_refuses_or_never_answers_ends_the_release() -> None:
-    for answer, told in ((GateAnswer("refused", "no"), "no"), (GateAnswer("waiting"), "no answer within 30s")):
+    unknown = GateAnswer("waiting", "gate hook: Name or service not known")
+    for answer, told in ((GateAnswer("refused", "no"), "no"), (unknown, "no answer within 30s: gate hook: Name or")):
         gate = {"name": "hook", "at": "step", "step": 2, "webhook": {"url": "https://x.org"}, "timeout": "30s"}
         world = World(spec(gates=[gate]), answers={"hook": answer})
         await world.adopted()

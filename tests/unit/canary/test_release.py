@@ -267,6 +267,10 @@ async def test_suspended_nothing_starts_and_nothing_goes_on(world: World) -> Non
     await world.run(120, step=10)
     assert (world.status.phase, world.status.step) == ("Analysing", 1)
     assert world.condition("Paused")[0] == "True"
+    assert world.status.message.startswith("suspended; step 1 of 2")
+    await world.act("Promote", "by hand")
+    await world.run(10)
+    assert (world.status.phase, world.status.step) == ("Analysing", 2), "what somebody asks for is done"
     world.verdict = "Harm"
     await world.until("RolledBack")
 

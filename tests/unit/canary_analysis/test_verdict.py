@@ -79,6 +79,13 @@ def test_what_is_needed_is_about_what_it_takes() -> None:
     assert judge(RULE, release(60 + int(more * 2), (0.1, 20), (0.9, 180)), at(1e4), stale_s=1e9).verdict == "Safe"
 
 
+def test_of_a_harm_that_is_near_nobody_is_told_that_innocence_is_far() -> None:
+    finding = judge(RULE, release(8, (0.5, 2), (0.0, 18)), at(16))
+    assert (finding.verdict, finding.canary.events) == ("Inconclusive", 4)
+    assert finding.need_requests is not None
+    assert finding.need_requests < 100, finding
+
+
 def test_two_times_stable_is_never_called_safe_or_harm() -> None:
     finding = judge(MetricRule("errors"), release(600, (0.2, 20), (0.9, 180)), at(1200))
     assert finding.verdict == "Inconclusive"

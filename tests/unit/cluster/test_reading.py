@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 
-from cluster.local import kind, releases, seed, serving
+from cluster.local import kind, leases, releases, seed, serving
 from cluster.local.applications import STUCK_S, Application, Patience
 from cluster.local.applications import read as read_application
-from cluster.local.checks.platform import lease_age_s
 from cluster.local.errors import MachineError
 from cluster.local.kind import Node
-from cluster.local.kubectl import Kubectl
+from cluster.local.kubectl import Kubectl, Manifest
 from cluster.local.probes import NAME, Peer, build_query
 from cluster.local.settings import Settings
 
@@ -221,15 +221,23 @@ def test_nobody_waits_for_what_does_not_come() -> None:
         "bootstrap", FINE | {"health": {"status": "Degraded"}, "resources": [{"kind": "Application"}]}
     )
     assert patience.awaited([degraded, broken], 2 * STUCK_S + 2) == [], "its health is that of the broken one"
-    assert patience.awaited([degraded, starting], 2 * STUCK_S + 2) == ["api (Progressing)"]
+    following = ["bootstrap (Degraded)", "api (Progressing)"]
+    assert patience.awaited([degraded, starting], 2 * STUCK_S + 2) == following
+    assert patience.awaited([degraded, application("api", FINE)], 0) == following[:1], "it follows in a moment"
 
 
-def test_a_lease_nobody_holds_has_no_age() -> None:
-    now = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
-    renewed = {"holderIdentity": "a", "renewTime": "2026-01-01T12:00:00.000000Z"}
-    assert lease_age_s({"spec": renewed}, now) == 30
-    assert lease_age_s({"spec": renewed | {"holderIdentity": ""}}, now) is None
-    assert lease_age_s({}, now) is None
+@pytest.mark.parametrize(
+    ("lease", "age"),
+    [
+        ({"spec": {"holderIdentity": "a", "renewTime": "2026-01-01T12:00:00.000000Z"}}, 30),
+        ({"spec": {"holderIdentity": "", "renewTime": "2026-01-01T12:00:00.000000Z"}}, None),
+        (None, None),
+    ],
+)
+def test_a_lease_nobody_holds_has_no_age(lease: Manifest | None, age: float | None) -> None:
+    kubectl = create_autospec(Kubectl, instance=True)
+    kubectl.find.return_value = lease
+    assert leases.age_s(kubectl, leases.ENGINE, datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)) == age
 
 
 def test_the_gateway_of_a_nodes_pods_is_its_first_address() -> None:
