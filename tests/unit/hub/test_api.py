@@ -5,8 +5,10 @@ import asyncio
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from hub.api import make_app
+from hub.api import HEALTH, make_app
 from hub.settings import Settings
+
+from cluster.declared import entrance
 
 Client = TestClient[web.Request, web.Application]
 
@@ -28,7 +30,7 @@ async def test_the_root_tells_who_answers() -> None:
         await client.close()
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/health"])
 async def test_a_pod_that_fails_its_users_still_answers_its_probes(path: str) -> None:
     client = await client_of(Settings(error_rate=1))
     try:
@@ -36,6 +38,10 @@ async def test_a_pod_that_fails_its_users_still_answers_its_probes(path: str) ->
         assert (await client.get(path)).status == 200
     finally:
         await client.close()
+
+
+def test_the_health_check_of_the_edge_asks_what_the_hub_answers() -> None:
+    assert HEALTH == entrance.HEALTH
 
 
 async def test_the_error_rate_is_a_share() -> None:
