@@ -26,6 +26,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tools.failures import failed_tests
+
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".amx" / "logs"
 CHILD_PATIENCE_S = 300.0
@@ -59,7 +61,8 @@ def ignoring(folders: Sequence[str]) -> list[str]:
 def pytest(name: str, folders: Sequence[str], *options: str) -> Stage:
     """Describe a stage that runs the tests of those of `folders` that are there."""
     present = [folder for folder in folders if (ROOT / folder).is_dir()]
-    return Stage(name, ("pytest", "-o", f"cache_dir=.pytest_cache/{name}", *options, *present), folders[0])
+    own = ("-o", f"cache_dir=.pytest_cache/{name}", f"--junitxml={LOGS / name}.xml")
+    return Stage(name, ("pytest", *own, *options, *present), folders[0])
 
 
 FIRST = (Stage("host", ("python", "-m", "tools.host")),)
@@ -124,6 +127,7 @@ def temporary_root(name: str) -> Path:
 def start(stage: Stage, *, log: bool) -> Running:
     """Start a stage, its output into a file or straight through."""
     path = LOGS / f"{stage.name}.log" if log else None
+    (LOGS / f"{stage.name}.xml").unlink(missing_ok=True)  # what an earlier run found
     # The folder of the interpreter comes first on PATH: this is how its programs are found, here and in tests.
     programs = Path(sys.executable).parent
     command = [str(programs / stage.command[0]), *stage.command[1:]]
@@ -228,6 +232,8 @@ def summarise(results: Sequence[Result], planned: Sequence[Stage], console: Cons
         result = by_name.get(stage.name, Result(stage, note="not run: an earlier stage failed"))
         text = {None: result.note or "not run", 0: "passed"}.get(result.code, f"failed (exit code {result.code})")
         console.print(f"{_mark(result)} {stage.name:<10} {result.seconds:6.1f} s  {text}", highlight=False)
+        for test in failed_tests(LOGS / f"{stage.name}.xml") if result.code else ():
+            console.print(f"✗ {stage.name:<10} {test}", highlight=False, markup=False, soft_wrap=True)
     failed = any(result.code for result in results) or len(results) < len(planned)
     total = sum(result.seconds for result in results)
     console.print(f"{'[red]failed[/]' if failed else '[green]passed[/]'}; {total:.0f} s of work", highlight=False)

@@ -110,6 +110,28 @@ def test_summary(codes: list[int | None], planned: int, want: int) -> None:
     assert all(stage.name in text for stage in stages)
 
 
+def test_the_summary_names_the_tests_that_failed(logs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "tests"
+    folder.mkdir()
+    (folder / "test_it.py").write_text(
+        "import pytest\n"
+        "def test_good(): pass\n"
+        "def test_bad(): assert 1 == 2, 'one is [not] two'\n"
+        "@pytest.fixture\n"
+        "def broken(): raise OSError('no engine')\n"
+        "def test_never(broken): pass\n"
+    )
+    stage = verify.pytest("some", [str(folder)], "-q", "-p", "no:cacheprovider")
+    out = console()
+    results = list(verify.run_group([stage], out, stream=False))
+    assert verify.summarise(results, [stage], out) == 1
+    summary = out.export_text().partition("summary")[2]
+    assert "test_it::test_bad - AssertionError: one is [not] two" in summary
+    assert "test_it::test_never - " in summary
+    assert "no engine" in summary
+    assert "test_good" not in summary
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_stage_may_put_away_what_it_started(number: signal.Signals, tmp_path: Path) -> None:
     done = tmp_path / "put-away"
