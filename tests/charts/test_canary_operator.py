@@ -38,7 +38,7 @@ def test_it_may_watch_what_it_watches(objects: dict[str, Any]) -> None:
     may = rights(objects["ClusterRole/automatrix-canary-operator"])
 
     for group, _, kind in KINDS:
-        assert {(group, f"{kind.lower()}s", verb) for verb in ("get", "list", "watch")} <= may
+        assert {(group, f"{kind.lower()}s", verb) for verb in ("list", "watch")} <= may
 
 
 def test_it_is_hardened_and_its_probes_ask_itself(objects: dict[str, Any]) -> None:
