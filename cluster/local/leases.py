@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from cluster.local.credentials import SYSTEM
 from cluster.local.kubectl import Kubectl, Manifest
 
 KIND = "leases.coordination.k8s.io"
@@ -20,17 +21,14 @@ class Process:
 
 
 ENGINE = Process("gitops engine", "argocd", "gitops-engine")
-CANARY = Process("canary operator", "automatrix-system", "canary-operator")
-WATCHDOG = Process("canary watchdog", "automatrix-system", "canary-watchdog")
+CANARY = Process("canary operator", SYSTEM, "canary-operator")
+WATCHDOG = Process("canary watchdog", SYSTEM, "canary-watchdog")
 PROCESSES = (ENGINE, CANARY, WATCHDOG)
 
 
 def age_s(kubectl: Kubectl, process: Process, now: datetime) -> float | None:
     """Return the seconds since its Lease was renewed; None when nobody holds it."""
-    return _age_s(kubectl.find(KIND, process.name, f"--namespace={process.namespace}") or {}, now)
-
-
-def _age_s(lease: Manifest, now: datetime) -> float | None:
+    lease = kubectl.find(KIND, process.name, f"--namespace={process.namespace}") or {}
     spec: Manifest = lease.get("spec") or {}
     if not spec.get("holderIdentity") or not spec.get("renewTime"):
         return None

@@ -141,7 +141,7 @@ def _why_paused(at: Situation) -> str:
 def _who_goes_on(at: Situation) -> str:
     if at.spec.suspend:
         return "spec.suspend is true: set it to false to go on"
-    return f"{at.status.doing}: say Promote or Abort" if at.status.phase == "Held" else ""
+    return at.status.doing if at.status.phase == "Held" else ""
 
 
 def _word(holds: bool) -> Status:

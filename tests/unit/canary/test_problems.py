@@ -233,6 +233,7 @@ async def test_a_manual_gate_waits_for_ever_and_opens_by_promote(at: dict[str, A
     await world.run(300, step=10)
     assert world.status.phase in ("Preparing", "Held")
     assert "person" in world.status.message
+    assert world.condition("Paused")[2].count("say Promote") == (world.status.phase == "Held"), "said once"
     await world.act("Promote")
     await world.until("Succeeded")
 
