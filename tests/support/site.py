@@ -72,6 +72,11 @@ class Site:
     def host(self) -> str:
         return f"{self.namespace}.localhost"
 
+    @property
+    def busy_millicores(self) -> int:
+        """What a pod asks for: enough for all the users. One that is promised less starves when the nodes are busy."""
+        return 10 + int(float(self.env.get("HUB_CPU_MS", 0)) * RATE_PER_S)
+
     def ref(self, kind: str, name: str = "") -> Ref:
         groups = {"Deployment": "apps", "HTTPRoute": GATEWAY, "Canary": "automatrix.dev"}
         return Ref(
@@ -147,7 +152,7 @@ class Site:
             "envFrom": [{"configMapRef": {"name": "settings"}}],
             "readinessProbe": probe,
             "lifecycle": {"preStop": {"exec": {"command": ["sleep", "3"]}}},
-            "resources": {"requests": {"cpu": "10m", "memory": "48Mi"}},
+            "resources": {"requests": {"cpu": f"{self.busy_millicores}m", "memory": "48Mi"}},
             **container,
         }
         template = {
